@@ -1,0 +1,48 @@
+"""
+Instances as one column block: a 2-D array, a list of strings, or a mapping of columns.
+
+A block is sliced and concatenated whole; no function here touches one Python row at a time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Instances = Array | list[str] | dict[str, Array]
+
+
+def count(instances: Instances) -> int:
+    """How many rows the block holds."""
+    if isinstance(instances, dict):
+        return len(next(iter(instances.values())))
+    return len(instances)
+
+
+def part(instances: Instances, start: int, stop: int) -> Instances:
+    """Rows `start` to `stop` (exclusive); arrays are views."""
+    if isinstance(instances, dict):
+        return {name: column[start:stop] for name, column in instances.items()}
+    return instances[start:stop]
+
+
+def concatenate(blocks: Sequence[Instances]) -> Instances:
+    """The rows of all blocks in order; the blocks are of one kind and have the same columns."""
+    first = blocks[0]
+    if len(blocks) == 1:
+        return first
+    if isinstance(first, dict):
+        return {name: np.concatenate([block[name] for block in blocks]) for name in first}  # type: ignore[call-overload]
+    if isinstance(first, list):
+        return [text for block in blocks for text in block]
+    return np.concatenate(blocks)  # type: ignore[arg-type]
+
+
+def texts(instances: Instances) -> list[str]:
+    """Every string in the block."""
+    if isinstance(instances, list):
+        return instances
+    columns = instances.values() if isinstance(instances, dict) else ()
+    return [value for column in columns if column.dtype == object for value in column if isinstance(value, str)]
