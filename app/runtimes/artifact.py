@@ -1,0 +1,136 @@
+"""
+An artifact's bytes, read once and checked before anything in them can run.
+
+What is hashed is what is loaded: nobody can change the file in between.
+"""
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import ModelNotReady
+
+MOST_MANIFEST_BYTES = 2**26
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The bytes of one file, their sha256 in hex, and the manifest that belongs to them, if there is one."""
+
+    path: Path
+    data: bytes
+    sha256: str
+    manifest: dict[str, Any] | None
+
+
+def manifest_path(artifact: Path) -> Path:
+    """`churn.manifest.json` beside `churn.joblib`."""
+    return artifact.with_suffix(".manifest.json")
+
+
+def read_artifact(path: Path, *, pin: str | None, max_bytes: int) -> Artifact:
+    """
+    Read and check the file; raises ModelNotReady with the reason.
+
+    `pin` is a sha256 in hex, or the path of a file in sha256sum's form, which is read again at each load.
+    """
+    real = _resolve(path)
+    _refuse_writable_by_others(real)
+    data = _read_regular_file(real, max_bytes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if pin is not None and sha256 != _pinned_digest(pin, path.name):
+        raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one")
+    return Artifact(path, data, sha256, _read_manifest(manifest_path(real), sha256))
+
+
+def _resolve(path: Path) -> Path:
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise ModelNotReady(f"{path}: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+
+
+def _refuse_writable_by_others(real: Path) -> None:
+    for place in (real, *real.parents):
+        status = place.stat()
+        if status.st_uid not in (0, os.geteuid()):
+            raise ModelNotReady(f"{place}: belongs to another user, who could replace the model")
+        shared_temporary = place is not real and bool(status.st_mode & stat.S_ISVTX)
+        if _writable_by_others(status) and not shared_temporary:
+            mode = stat.filemode(status.st_mode)
+            raise ModelNotReady(f"{place}: is writable by other users ({mode}); chmod go-w makes it safe")
+
+
+def _writable_by_others(status: os.stat_result) -> bool:
+    if status.st_mode & stat.S_IWOTH:
+        return True
+    return bool(status.st_mode & stat.S_IWGRP) and not _private_group(status)
+
+
+def _private_group(status: os.stat_result) -> bool:
+    """Whether the file's group has no member but its owner, as Debian and Ubuntu make one for each user."""
+    try:
+        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    return owner.pw_gid == group.gr_gid and owner.pw_name == group.gr_name and set(group.gr_mem) <= {owner.pw_name}
+
+
+def _read_regular_file(real: Path, max_bytes: int) -> bytes:
+    # O_NONBLOCK: opening a pipe nobody writes to would wait for ever.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(real, flags)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelNotReady(f"{real}: is not a regular file")
+            if status.st_size > max_bytes:
+                raise ModelNotReady(f"{real}: has {status.st_size} bytes, more than the {max_bytes} allowed")
+            with open(descriptor, "rb", closefd=False) as file:
+                # By its size, for read() sets aside as many bytes as it is asked for.
+                return file.read(status.st_size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ModelNotReady(f"{real}: {_cause(error)}") from error
+
+
+def _pinned_digest(pin: str, name: str) -> str:
+    if DIGEST.fullmatch(pin.lower()):
+        return pin.lower()
+    try:
+        lines = [line.split(maxsplit=1) for line in Path(pin).read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelNotReady("the pin is neither a sha256 nor a file that can be read") from error
+    named = [parts[0] for parts in lines if len(parts) == 2 and Path(parts[1].lstrip("*").strip()).name == name]
+    if len(named) != 1 or not DIGEST.fullmatch(named[0].lower()):
+        raise ModelNotReady(f"{pin}: has not exactly one line of sha256sum for {name}")
+    return named[0].lower()
+
+
+def _read_manifest(path: Path, sha256: str) -> dict[str, Any] | None:
+    if not os.path.lexists(path):
+        return None
+    real = _resolve(path)
+    _refuse_writable_by_others(real)
+    try:
+        manifest = json.loads(_read_regular_file(real, MOST_MANIFEST_BYTES))
+        belongs = manifest["sha256"] == sha256
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelNotReady(f"{path}: cannot be read as a manifest ({type(error).__name__})") from error
+    if not belongs:
+        raise ModelNotReady(f"{path}: is the manifest of another artifact (its sha256 differs)")
+    return dict(manifest)

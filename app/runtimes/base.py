@@ -1,0 +1,75 @@
+"""The contract between Forkcast and a loaded model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from app.input_schema import InputSchema
+from app.instances import Array, Instances
+
+Task = Literal["classification", "regression"]
+Label = str | int | float | bool
+# A classifier answers one label an instance, a regressor one number (or a list of them, with several outputs).
+Value = Label | list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """What the model answered when it was trained: `instance` in its JSON form, `value`, class probabilities."""
+
+    instance: Any
+    value: Value
+    probabilities: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """`classes` are in the order of the probabilities' columns; empty for a model without classes."""
+
+    name: str
+    version: str
+    sha256: str
+    platform: str
+    task: Task
+    inputs: InputSchema
+    classes: tuple[Label, ...] = ()
+    goldens: tuple[Golden, ...] = field(default=(), repr=False)
+    class_names: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # JSON has only strings for keys: `probabilities` maps these to numbers.
+        names = tuple(label if isinstance(label, str) else json.dumps(label) for label in self.classes)
+        object.__setattr__(self, "class_names", names)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """
+    The answers to one block, in its order.
+
+    `values[i]` has a JSON type; `probabilities` is an array (instances, classes) or None.
+    """
+
+    values: Sequence[Value]
+    probabilities: Array | None
+
+    def part(self, start: int, stop: int) -> "Predictions":
+        """Answers `start` to `stop` (exclusive)."""
+        probabilities = None if self.probabilities is None else self.probabilities[start:stop]
+        return Predictions(self.values[start:stop], probabilities)
+
+
+class Runtime(Protocol):
+    """
+    A loaded model; one that exists is loaded.
+
+    `predict` is synchronous, takes a block that `metadata.inputs` made and answers one prediction per
+    instance, in order. It raises RefusedByModel where the estimator cannot predict these values; any other
+    exception is a fault of the model. It is called from one thread at a time unless `thread_safe`.
+    """
+
+    metadata: ModelMetadata
+    thread_safe: bool
+
+    def predict(self, instances: Instances) -> Predictions: ...
