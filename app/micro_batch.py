@@ -1,0 +1,186 @@
+"""
+The micro-batch: the requests that ticks of the event loop bring one after the other are predicted in one call.
+
+There is no timer: the first tick that brings nothing new ends the batch, so that an idle server adds no latency
+and a busy one batches by itself.
+"""
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app import cost, metrics
+from app import instances as block
+from app.cost import CostCurve
+from app.errors import ForkcastError
+from app.execution import predict
+from app.instances import Instances
+from app.runtimes.base import Predictions, Runtime
+
+# The longest that a predict may keep the loop from reading, refusing and answering.
+BUDGET_SECONDS = 0.020
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One request: the rows before `started` are in a batch or answered, those answered are in `answers`."""
+
+    runtime: Runtime
+    instances: Instances
+    rows: int
+    future: asyncio.Future[Predictions]
+    arrived: float
+    started: int = 0
+    answers: list[Predictions] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows `start` to `stop` of a request, in one batch."""
+
+    entry: Entry
+    start: int
+    stop: int
+
+    @property
+    def instances(self) -> Instances:
+        return block.part(self.entry.instances, self.start, self.stop)
+
+
+Outcome = Predictions | ForkcastError
+
+
+class MicroBatch:
+    """
+    One predict at a time, of at most `max_batch_size` rows, requests in the order of their arrival.
+
+    A batch that is expected to cost more than the budget runs in the one inference thread. A request that is
+    too large for one batch goes to the end of the queue after each chunk, so that small ones get their turn.
+    When a batch fails, each of its requests is tried alone: one bad request fails alone.
+    """
+
+    def __init__(self, max_batch_size: int, budget_seconds: float = BUDGET_SECONDS) -> None:
+        self._max_batch_size = max_batch_size
+        self._budget_seconds = budget_seconds
+        self._costs: dict[Runtime, CostCurve] = {}
+        self._queue: deque[Entry] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        # Whether the next batch is scheduled, or one is in the thread, which schedules it when it is back.
+        self._under_way = False
+        self._rows_waiting = 0
+
+    def warm_up(self, runtime: Runtime, example: Instances) -> None:
+        self._costs[runtime] = cost.measure(runtime, example, self._max_batch_size)
+
+    async def run(self, runtime: Runtime, instances: Instances) -> Predictions:
+        loop = asyncio.get_running_loop()
+        entry = Entry(runtime, instances, block.count(instances), loop.create_future(), time.perf_counter())
+        self._queue.append(entry)
+        self._rows_waiting += entry.rows
+        self._schedule(loop)
+        return await entry.future
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._queue and not self._under_way:
+            self._under_way = True
+            loop.call_soon(self._next_batch, loop, 0)
+
+    def _next_batch(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
+        """`seen` rows waited one tick ago; while more come, and they would fit, the batch stays open."""
+        if seen < self._rows_waiting < self._max_batch_size:
+            loop.call_soon(self._next_batch, loop, self._rows_waiting)
+            return
+        batch = self._cut()
+        rows = sum(piece.stop - piece.start for piece in batch)
+        if batch and self._costs[batch[0].entry.runtime].seconds(rows) > self._budget_seconds:
+            running = loop.run_in_executor(self._thread, outcomes, batch)
+            running.add_done_callback(lambda done: self._hand_out(loop, batch, done.result()))
+        else:
+            self._hand_out(loop, batch, outcomes(batch))
+
+    def _cut(self) -> list[Piece]:
+        """The next batch, of one runtime; empty where all who waited have left."""
+        batch: list[Piece] = []
+        unfinished: list[Entry] = []
+        room = 1
+        while self._queue and room:
+            entry = self._queue[0]
+            if entry.future.done():
+                self._queue.popleft()
+                continue
+            if not batch:
+                room = self._room(entry.runtime)
+            elif entry.runtime is not batch[0].entry.runtime:
+                break
+            self._queue.popleft()
+            piece = self._take(entry, room)
+            batch.append(piece)
+            room -= piece.stop - piece.start
+            if entry.started < entry.rows:
+                unfinished.append(entry)
+        self._queue.extend(unfinished)
+        self._rows_waiting = sum(entry.rows - entry.started for entry in self._queue)
+        return batch
+
+    def _room(self, runtime: Runtime) -> int:
+        """Rows of about the budget; where even two rows' worth of fixed cost exceeds it, what that buys."""
+        curve = self._costs[runtime]
+        return curve.rows_within(max(self._budget_seconds, 2 * curve.seconds(1)))
+
+    @staticmethod
+    def _take(entry: Entry, room: int) -> Piece:
+        if entry.started == 0:
+            waited = time.perf_counter() - entry.arrived
+            metrics.of_model(entry.runtime.metadata.name).queue_seconds.observe(waited)
+        piece = Piece(entry, entry.started, min(entry.started + room, entry.rows))
+        entry.started = piece.stop
+        return piece
+
+    def _hand_out(self, loop: asyncio.AbstractEventLoop, batch: list[Piece], results: list[Outcome]) -> None:
+        for piece, result in zip(batch, results, strict=True):
+            future = piece.entry.future
+            if future.done():
+                continue
+            if isinstance(result, ForkcastError):
+                future.set_exception(result)
+                continue
+            piece.entry.answers.append(result)
+            if piece.stop == piece.entry.rows:
+                future.set_result(joined(piece.entry.answers))
+        self._under_way = False
+        self._schedule(loop)
+
+
+def outcomes(batch: list[Piece]) -> list[Outcome]:
+    """What became of each piece; never raises, for the queue would stand still."""
+    if not batch:
+        return []
+    try:
+        predictions = predict(batch[0].entry.runtime, block.concatenate([piece.instances for piece in batch]))
+    except ForkcastError as error:
+        if len(batch) == 1:
+            return [error]
+        return [outcome for piece in batch for outcome in outcomes([piece])]
+    answers: list[Outcome] = []
+    start = 0
+    for piece in batch:
+        stop = start + piece.stop - piece.start
+        answers.append(predictions.part(start, stop))
+        start = stop
+    return answers
+
+
+def joined(answers: list[Predictions]) -> Predictions:
+    """The answers to the chunks of one request, in order, as one."""
+    if len(answers) == 1:
+        return answers[0]
+    values = [value for answer in answers for value in answer.values]
+    probabilities = [answer.probabilities for answer in answers if answer.probabilities is not None]
+    return Predictions(values, np.concatenate(probabilities) if probabilities else None)

@@ -1,0 +1,214 @@
+"""What is the micro-batch's own: how requests become batches."""
+
+import asyncio
+import threading
+from typing import Any
+
+from app.micro_batch import MicroBatch
+from app.runtimes.base import Predictions
+from tests.test_execution import Echo, run
+
+
+def answers_of(executor: MicroBatch, runtime: Echo, requests: list[list[str]]) -> list[Any]:
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(executor.run(runtime, texts) for texts in requests), return_exceptions=True)
+
+    answers: list[Any] = run(executor, main, runtime)
+    return answers
+
+
+def test_what_one_tick_brings_is_one_batch() -> None:
+    runtime = Echo()
+
+    answers_of(MicroBatch(64), runtime, [["a"], ["b", "c"], ["d"]])
+
+    assert runtime.batches == [["a", "b", "c", "d"]]
+
+
+def test_requests_of_consecutive_ticks_join_while_they_keep_coming() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def arrive(after_ticks: int) -> Predictions:
+        for _ in range(after_ticks):
+            await asyncio.sleep(0)
+        return await executor.run(runtime, [str(after_ticks)])
+
+    async def main() -> None:
+        await asyncio.gather(*(arrive(ticks) for ticks in range(5)))
+
+    run(executor, main, runtime)
+
+    assert runtime.batches == [["0", "1", "2", "3", "4"]]
+
+
+def test_a_lone_request_waits_for_no_other() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def main() -> int:
+        ticks = 0
+        task = asyncio.ensure_future(executor.run(runtime, ["a"]))
+        while not task.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        return ticks
+
+    ticks = run(executor, main, runtime)
+
+    assert ticks <= 5
+
+
+def test_no_batch_is_larger_than_the_limit() -> None:
+    runtime = Echo()
+
+    answers_of(MicroBatch(4), runtime, [[str(number)] for number in range(10)])
+
+    assert [len(batch) for batch in runtime.batches] == [4, 4, 2]
+
+
+def test_a_large_request_is_split_and_small_ones_get_their_turn_in_between() -> None:
+    runtime = Echo()
+    large = [f"L{number}" for number in range(10)]
+
+    answers = answers_of(MicroBatch(4), runtime, [large, ["s1"], ["s2"]])
+
+    assert list(answers[0].values) == [f"<{text}>" for text in large]
+    position = next(index for index, batch in enumerate(runtime.batches) if "s1" in batch)
+    assert position == 1
+    assert max(len(batch) for batch in runtime.batches) == 4
+
+
+def test_the_probabilities_of_a_split_request_are_joined_in_order() -> None:
+    [answer] = answers_of(MicroBatch(4), Echo(), [[str(number) for number in range(6)]])
+
+    assert answer.probabilities.ravel().tolist() == [0, 1, 2, 3, 0, 1]
+
+
+def test_who_left_before_the_batch_is_not_predicted() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def main() -> None:
+        gone = asyncio.ensure_future(executor.run(runtime, ["gone"]))
+        await asyncio.sleep(0)
+        gone.cancel()
+        stays = asyncio.ensure_future(executor.run(runtime, ["stays"]))
+        await asyncio.gather(gone, stays, return_exceptions=True)
+
+    run(executor, main, runtime)
+
+    assert runtime.batches == [["stays"]]
+
+
+def test_who_left_between_two_chunks_is_not_predicted_further() -> None:
+    executor, runtime = MicroBatch(2), Echo()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(executor.run(runtime, ["a", "b", "c", "d", "e", "f"]))
+        while not runtime.batches:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await executor.run(runtime, ["next"])
+
+    run(executor, main, runtime)
+
+    assert runtime.batches == [["a", "b"], ["next"]]
+
+
+def test_after_a_bad_chunk_the_rest_of_that_request_is_not_predicted() -> None:
+    runtime = Echo()
+
+    answers = answers_of(MicroBatch(2), runtime, [["a", "bad", "c", "d", "e"], ["s"]])
+
+    assert isinstance(answers[0], Exception)
+    assert list(answers[1].values) == ["<s>"]
+    assert ["c", "d"] not in runtime.batches
+
+
+def test_a_cheap_batch_stays_on_the_loop() -> None:
+    runtime = Echo()
+
+    answers_of(MicroBatch(8, budget_seconds=60.0), runtime, [["a"], ["b"]])
+
+    assert runtime.threads == {threading.get_ident()}
+
+
+class Gate(Echo):
+    """Predicts only once it is opened, but for the warm-up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = threading.Event()
+        self.opened.set()
+        self.entered = threading.Event()
+
+    def predict(self, instances: Any) -> Predictions:
+        self.entered.set()
+        assert self.opened.wait(30)
+        return super().predict(instances)
+
+
+def test_the_loop_turns_while_an_expensive_batch_is_in_the_thread() -> None:
+    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+
+    async def main() -> int:
+        runtime.opened.clear()
+        runtime.entered.clear()
+        task = asyncio.ensure_future(executor.run(runtime, ["slow"]))
+        turns = 0
+        while not runtime.entered.is_set() or turns < 100:
+            await asyncio.sleep(0)
+            turns += 1
+        assert not task.done()
+        runtime.opened.set()
+        await task
+        return turns
+
+    turns = run(executor, main, runtime)
+
+    assert turns >= 100
+
+
+def test_one_predict_at_a_time() -> None:
+    executor, runtime = MicroBatch(2, budget_seconds=0.0), Gate()
+    running = 0
+    most = 0
+    inner = runtime.predict
+
+    def counted(instances: Any) -> Predictions:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return inner(instances)
+        finally:
+            running -= 1
+
+    runtime.predict = counted  # type: ignore[method-assign]
+
+    answers = answers_of(executor, runtime, [[str(number)] for number in range(9)])
+
+    assert [list(answer.values) for answer in answers] == [[f"<{number}>"] for number in range(9)]
+    assert most == 1
+
+
+class Other(Echo):
+    """Another model in the same process."""
+
+
+def test_a_batch_never_mixes_two_models() -> None:
+    executor, first, second = MicroBatch(8), Echo(), Other()
+    executor.warm_up(second, ["warm"])
+    second.batches.clear()
+
+    async def main() -> None:
+        await asyncio.gather(
+            executor.run(first, ["1"]),
+            executor.run(second, ["2"]),
+            executor.run(first, ["3"]),
+            executor.run(first, ["4"]),
+        )
+
+    run(executor, main, first)
+
+    assert first.batches == [["1"], ["3", "4"]]
+    assert second.batches == [["2"]]
