@@ -1,0 +1,26 @@
+"""`make model`: the default model, trained from the reviews beside this file."""
+
+import argparse
+from pathlib import Path
+
+from app.settings import Settings, load_settings
+
+EXAMPLE = "a warm and funny film"
+REVIEWS = Path(__file__).with_name("reviews.csv")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m app.demo", description=__doc__)
+    parser.add_argument("--if-needed", action="store_true", help="do nothing if it is there, or another is served")
+    options = parser.parse_args()
+    default = Path(Settings.model_fields["model_uri"].default)
+    if options.if_needed and (default.exists() or load_settings().model_uri != str(default)):
+        return
+    # Not at the top: `make serve` asks each time, and scikit-learn takes a second to import.
+    from app.training.__main__ import train
+
+    train(REVIEWS, target=None, out=default, name=default.stem, example=EXAMPLE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Every knob of the server; read once, at the composition roots."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "FORKCAST_"
+ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = ROOT / ".env"
+# Gunicorn stops waiting for a worker this long after the deadline of the requests in it.
+GRACE_SECONDS = 5
+
+
+class SettingsInvalid(Exception):
+    """One line a setting that is wrong, named as in the environment; values are not repeated, for some are secret."""
+
+
+def only(default: object) -> AfterValidator:
+    """A setting of a part that does not exist yet takes nothing but its default."""
+
+    def check(value: Any) -> Any:
+        if value != default:
+            raise ValueError("is not available in this version; leave it unset")
+        return value
+
+    return AfterValidator(check)
+
+
+NotAvailable = Annotated[str | None, only(None)]
+Switch = Literal["on", "off"]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, env_ignore_empty=True, extra="ignore"
+    )
+
+    host: str = Field(default="127.0.0.1", validation_alias="HOST")
+    """Address that the API listens on."""
+
+    port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
+    """Port of the API."""
+
+    ops_port: Annotated[int, only(8001)] = Field(default=8001, validation_alias="OPS_PORT")
+    """Port of the operator's endpoints; not available yet."""
+
+    web_concurrency: int | None = Field(default=None, ge=1, le=1024, validation_alias="WEB_CONCURRENCY")
+    """Worker processes; unset: one for each core that this process may use."""
+
+    model_uri: str = Field(default=str(ROOT / "var/models/sentiment.joblib"), validation_alias="MODEL_URI")
+    """Path of the artifact to serve (.joblib, .pkl); default: the demo model."""
+
+    model_repository: NotAvailable = Field(default=None, validation_alias="MODEL_REPOSITORY")
+    """Folder name/version/artifact of many models; not available yet."""
+
+    model_sha256: str | None = None
+    """The only sha256 that is loaded, or a file in sha256sum's form that is read at each load; unset: any."""
+
+    max_model_bytes: int = Field(default=8 * 2**30, ge=1)
+    """Bytes of the largest artifact that is read."""
+
+    on_load_failure: Literal["exit", "unready"] = "exit"
+    """When the model cannot be loaded: stop the start, or start and answer 503."""
+
+    execution: Literal["inline", "threads", "microbatch"] = "microbatch"
+    """Where a predict runs: on the event loop, in a thread pool, or batched per tick of the loop."""
+
+    threads: int = Field(default=3, ge=1, le=256)
+    """Threads of one worker in the execution mode `threads`."""
+
+    max_batch_size: int = Field(default=128, ge=1, le=65536)
+    """Rows of the largest micro-batch; a larger request is split."""
+
+    acceleration: Literal["auto", "off"] = "auto"
+    """Whether faster code that was proven equal on this very model may predict; no such code exists yet."""
+
+    max_in_flight: int = Field(default=512, ge=1)
+    """Requests that one worker holds at once; the next one is answered 503 before its body is read."""
+
+    max_body_bytes: int = Field(default=2**20, ge=1)
+    """Bytes of the largest request body; beyond it the answer is 413."""
+
+    max_rows: int = Field(default=100_000, ge=1)
+    """Instances of the largest request; beyond it the answer is 422."""
+
+    request_timeout_seconds: int = Field(default=30, ge=1, le=3600)
+    """The longest that an answer may take: workers get 5 s more to finish, and are replaced after 10 s more."""
+
+    content_filter: Literal["generate", "all", "off"] = "generate"
+    """Which texts are refused for hate and violence: prompts of text generation only, every text, or none."""
+
+    blocked_terms_file: Path | None = None
+    """Terms that the content filter refuses, one a line; unset: the list that comes with Forkcast."""
+
+    metrics: Switch = "on"
+    """Whether the API's port shows /metrics."""
+
+    docs: Switch = "on"
+    """Whether the API's port shows /docs and /openapi.json."""
+
+    worker_header: Switch = "on"
+    """Whether each answer names the worker's slot in X-Worker."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe event that is logged."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """One JSON object a line, or text for people; auto: text where stderr is a terminal."""
+
+    access_log: Switch = "off"
+    """Whether each request is logged; failed ones always are."""
+
+    accept: Annotated[Literal["balanced", "stock"], only("stock")] = "stock"
+    """How connections spread over the workers: stock leaves it to the kernel; balanced is not available yet."""
+
+    require_keys: Annotated[bool, only(False)] = False
+    """Whether the start is refused without API keys; not available yet."""
+
+    api_keys_file: NotAvailable = None
+    """File of API keys; not available yet."""
+
+    features_url: NotAvailable = None
+    """Store of features that requests leave out; not available yet."""
+
+    prediction_log_url: NotAvailable = None
+    """Where predictions are logged; not available yet."""
+
+    prediction_log_on_full: Annotated[Literal["drop", "block"], only("drop")] = "drop"
+    """What a full prediction log does; not available yet."""
+
+    jobs_url: NotAvailable = None
+    """Queue of background jobs; not available yet."""
+
+    generator_uri: NotAvailable = None
+    """Model of text generation; not available yet."""
+
+    cache_entries: Annotated[int, only(0)] = 0
+    """Predictions that a worker remembers; not available yet."""
+
+    worker_sockets: NotAvailable = None
+    """Folder of one Unix socket per worker; not available yet."""
+
+    invocations: Annotated[Literal["mlflow", "sagemaker"], only("mlflow")] = "mlflow"
+    """Whose form /invocations speaks; not available yet."""
+
+    @model_validator(mode="after")
+    def check_terms_file(self) -> Self:
+        if self.blocked_terms_file is not None and not self.blocked_terms_file.is_file():
+            raise ValueError(f"{PREFIX}BLOCKED_TERMS_FILE names no file")
+        return self
+
+
+def environment_name(field: str) -> str:
+    """`PORT` for `port`, `FORKCAST_THREADS` for `threads`."""
+    return str(Settings.model_fields[field].validation_alias or PREFIX + field.upper())
+
+
+def load_settings(env_file: Path = ENV_FILE) -> Settings:
+    """The settings in force: the environment, then `.env`, then the defaults; raises SettingsInvalid."""
+    given = {**dotenv_values(env_file), **os.environ}
+    unknown = _unknown_names(given)
+    if unknown:
+        raise SettingsInvalid("\n".join(unknown))
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise SettingsInvalid("\n".join(_problem(detail) for detail in error.errors())) from None
+
+
+def sources(env_file: Path = ENV_FILE) -> dict[str, str]:
+    """Where each setting's value comes from, by the field's name."""
+    in_file = dotenv_values(env_file)
+
+    def source(name: str) -> str:
+        if os.environ.get(name):
+            return "environment"
+        return env_file.name if in_file.get(name) else "default"
+
+    return {field: source(environment_name(field)) for field in Settings.model_fields}
+
+
+def _unknown_names(given: Mapping[str, Any]) -> list[str]:
+    known = [environment_name(field) for field in Settings.model_fields]
+    problems = []
+    for name in sorted(set(given) - set(known)):
+        if name.startswith(PREFIX):
+            close = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return problems
+
+
+def _problem(detail: Any) -> str:
+    field = str(detail["loc"][0]) if detail["loc"] else ""
+    name = environment_name(field) if field in Settings.model_fields else field
+    return f"{name}: {detail['msg'].removeprefix('Value error, ')}".removeprefix(": ")
