@@ -1,0 +1,27 @@
+"""What a route needs of the process it runs in; put into the request's state by the lifespan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from starlette.requests import Request
+
+from app.predictor import Predictor
+from app.runtimes.base import ModelMetadata
+
+State = Literal["ready", "no model"]
+
+
+@dataclass(slots=True)
+class Serving:
+    """One worker's parts; `model` is None where none could be loaded."""
+
+    predictor: Predictor
+    model: ModelMetadata | None
+    state: State
+
+
+def serving(request: Request) -> Serving:
+    state: Mapping[str, Any] = request.scope["state"]
+    part: Serving = state["serving"]
+    return part

@@ -1,0 +1,147 @@
+"""The OpenAPI document in the loaded model's own terms, and the page that shows it."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from app.input_schema import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, InputSchema, TableInput
+from app.runtimes.base import ModelMetadata
+
+# Of that package only the files of Swagger UI are used: the page must not fetch them from anywhere else.
+ASSETS = Path(fastapi_offline.__file__).parent / "static"
+Schema = dict[str, Any]
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_TEXT_CHARACTERS}
+MODEL: Schema = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
+    "required": ["name", "version"],
+}
+PROBLEM: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "request_id"],
+}
+REFUSALS = {
+    400: "The body is not JSON, or the content filter refused a text",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "A field is missing, unknown or has a wrong value; `errors` names it",
+    500: "The model failed to predict",
+    503: "No model is ready, or the server is full; try again after `Retry-After` seconds",
+}
+
+
+def object_of(properties: dict[str, Schema], *, optional: frozenset[str] = frozenset()) -> Schema:
+    """A closed object whose properties are all required but the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def instance_schema(inputs: InputSchema) -> Schema:
+    """One instance as the dialects take it."""
+    if not isinstance(inputs, TableInput):
+        return TEXT
+    columns = {column.name: column_schema(column) for column in inputs.columns}
+    values = [column_schema(column) for column in inputs.columns]
+    in_order = {"type": "array", "prefixItems": values, "minItems": len(values), "maxItems": len(values)}
+    return {"anyOf": [object_of(columns), in_order]}
+
+
+def column_schema(column: Column) -> Schema:
+    """The values that a column takes."""
+    number: Schema = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+    string: Schema = {"type": "string", "maxLength": MOST_TEXT_CHARACTERS}
+    boolean: Schema = {"type": "boolean"}
+    if column.categories is not None:
+        values: list[Any] = sorted(column.categories, key=str)
+        return {"enum": values + ([None] if column.nullable else [])}
+    kinds = {"number": [number], "string": [string], "boolean": [boolean], "any": [number, string, boolean]}
+    choices: list[Schema] = kinds[column.kind] + ([{"type": "null"}] if column.nullable else [])
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}
+
+
+def prediction_properties(model: ModelMetadata) -> dict[str, Schema]:
+    """What is answered for one instance."""
+    if model.task == "regression":
+        return {"prediction": {"anyOf": [{"type": "number"}, {"type": "array"}]}}
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "label": {"enum": list(model.classes)},
+        "score": probability,
+        "probabilities": {"type": "object", "properties": dict.fromkeys(model.class_names, probability)},
+    }
+
+
+def answered(properties: dict[str, Schema], required: list[str]) -> Schema:
+    """An answer's members, with the model and the request's id."""
+    properties = {**properties, "model": MODEL, "request_id": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": [*required, "model", "request_id"]}
+
+
+def operation(*, takes: Schema, example: Any, gives: Schema) -> Schema:
+    """A route's `openapi_extra`: its body, its answer and what it refuses."""
+    refusals = {
+        str(status): {"description": text, "content": {"application/problem+json": {"schema": PROBLEM}}}
+        for status, text in REFUSALS.items()
+    }
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": takes, "example": example}}},
+        "responses": {
+            "200": {"description": "The prediction", "content": {"application/json": {"schema": gives}}},
+            **refusals,
+        },
+    }
+
+
+def add_routes(app: FastAPI) -> None:
+    """`/openapi.json` and `/docs`; the document is made once, in the arbiter, and shared by all workers."""
+    document = orjson.dumps(app.openapi())
+    # Addresses are relative, so that the page also works below a proxy's prefix. Without `validatorUrl` the page
+    # would show the document's address to an outside service.
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=app.title,
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="docs/favicon.png",
+        swagger_ui_parameters={"validatorUrl": None},
+    )
+
+    async def openapi(request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    async def docs(request: Request) -> Response:
+        return page
+
+    def asset(name: str) -> Endpoint:
+        async def send(request: Request) -> Response:
+            return FileResponse(ASSETS / name)
+
+        return send
+
+    endpoints: dict[str, Endpoint] = {"/openapi.json": openapi, "/docs": docs}
+    endpoints |= {f"/docs/{name}": asset(name) for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")}
+    for path, endpoint in endpoints.items():
+        app.add_api_route(path, endpoint, response_class=Response, include_in_schema=False)

@@ -1,0 +1,75 @@
+"""Errors to HTTP: one table of statuses, and the native form, RFC 9457 problem documents."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors
+
+log = structlog.stdlib.get_logger("forkcast")
+
+STATUS: dict[type[errors.ForkcastError], int] = {
+    errors.BadInput: 422,
+    errors.RefusedByModel: 422,
+    errors.BodyTooLarge: 413,
+    errors.ContentRejected: 400,
+    errors.ModelNotFound: 404,
+    errors.ModelNotReady: 503,
+    errors.Overloaded: 503,
+    errors.InferenceFailed: 500,
+}
+HEADERS = {
+    413: {"connection": "close"},
+    503: {"retry-after": "1"},
+}
+
+
+def problem(
+    status: int, detail: str, request_id: str, headers: dict[str, str] | None = None, **members: Any
+) -> Response:
+    """A problem document; `members` are further members of it, such as `errors`."""
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        **members,
+    }
+    return Response(orjson.dumps(document), status, headers, media_type="application/problem+json")
+
+
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Every ForkcastError; its cause, if any, is logged here and nowhere else."""
+    assert isinstance(error, errors.ForkcastError)
+    status = STATUS[type(error)]
+    request_id = request.state.request_id
+    if error.__cause__ is not None:
+        log.warning(str(error), request_id=request_id, status=status, exc_info=error)
+    headers = HEADERS.get(status)
+    if isinstance(error, errors.BadInput):
+        fields = [{"field": each.field, "reason": each.reason} for each in error.problems]
+        return problem(status, str(error), request_id, headers, errors=fields)
+    return problem(status, str(error), request_id, headers)
+
+
+async def handle_http_exception(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: an unknown path, a method that a path does not have."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, error.detail, request.state.request_id, headers)
+
+
+async def handle_gone_client(request: Request, error: Exception) -> Response:
+    """Nobody reads this answer; the status, nginx's for the same event, keeps it apart from faults in the metrics."""
+    return Response(status_code=499)
+
+
+async def handle_fault(request: Request, error: Exception) -> Response:
+    """A fault of the server; the middleware logs it."""
+    return problem(500, "The server failed", request.state.request_id)

@@ -1,0 +1,156 @@
+"""The composition root of a serving worker."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
+
+from app import metrics, middleware
+from app.api import documentation, error_responses, native, operations
+from app.api.deps import Serving
+from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
+from app.errors import ForkcastError, ModelNotReady
+from app.execution import Executor, Inline, Threads
+from app.micro_batch import MicroBatch
+from app.model_store import ModelStore
+from app.predictor import Predictor
+from app.runtimes import load_runtime
+from app.runtimes.base import ModelMetadata
+from app.settings import Settings, SettingsInvalid, load_settings
+
+DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
+log = structlog.stdlib.get_logger("forkcast")
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]
+
+
+@cache
+def settings_in_force() -> Settings:
+    """Read once: a HUP starts workers with the settings that the arbiter was started with."""
+    try:
+        return load_settings()
+    except SettingsInvalid as error:
+        raise SystemExit(f"forkcast: {error}") from None
+
+
+@cache
+def held_models() -> ModelStore:
+    """The models of this arbiter, loaded at the first call; workers inherit them."""
+    return load_models(settings_in_force())
+
+
+def application() -> ASGIApp:
+    """What Gunicorn preloads; what stops the start is one line in the log and exit status 1."""
+    try:
+        return create_app(settings_in_force(), held_models())
+    except ModelNotReady as error:
+        log.critical("start refused", reason=error.reason)
+    except (OSError, ValueError) as error:
+        log.critical("start refused", reason=str(error))
+    raise SystemExit(1)
+
+
+def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
+    """The whole application around loaded models; each worker's own parts are made by its lifespan."""
+    model = models.current.metadata if models.loaded else None
+    content_filter = make_content_filter(settings)
+    app = FastAPI(
+        title="Forkcast",
+        description=describe(model),
+        version=model.version if model else "0",
+        lifespan=make_lifespan(settings, models, content_filter),
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            ForkcastError: error_responses.handle_error,
+            HTTPException: error_responses.handle_http_exception,
+            ClientDisconnect: error_responses.handle_gone_client,
+            Exception: error_responses.handle_fault,
+        },
+    )
+    native.add_routes(app.router, model)
+    operations.add_routes(app.router, with_metrics=settings.metrics == "on")
+    if settings.docs == "on":
+        documentation.add_routes(app)
+    return middleware.assemble(
+        app,
+        max_body_bytes=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+        worker_header=settings.worker_header == "on",
+        access_log=settings.access_log == "on",
+    )
+
+
+def load_models(settings: Settings) -> ModelStore:
+    """The model of MODEL_URI; without it an empty store, if the settings allow to start unready."""
+    try:
+        runtime = load_runtime(settings.model_uri, pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
+    except ModelNotReady as error:
+        if settings.on_load_failure == "exit":
+            raise
+        log.error("model not loaded", reason=error.reason)
+        return ModelStore(None)
+    model = runtime.metadata
+    log.info("model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform)
+    return ModelStore(runtime)
+
+
+def make_content_filter(settings: Settings) -> ContentFilter:
+    """Predictions are screened only by `all`; prompts of text generation by `generate` too."""
+    if settings.content_filter != "all":
+        return NoContentFilter()
+    return BlockedTerms(read_terms(settings.blocked_terms_file or DEFAULT_TERMS))
+
+
+def make_executor(settings: Settings) -> Executor:
+    if settings.execution == "inline":
+        return Inline()
+    if settings.execution == "threads":
+        return Threads(settings.threads)
+    return MicroBatch(settings.max_batch_size)
+
+
+def make_lifespan(settings: Settings, models: ModelStore, content_filter: ContentFilter) -> Lifespan:
+    """What each worker does of its own: its executor, its warm-up, its readiness."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        executor = make_executor(settings)
+
+        def predictor_of(held: ModelStore) -> Predictor:
+            return Predictor(models=held, executor=executor, content_filter=content_filter, most_rows=settings.max_rows)
+
+        try:
+            part = warm(predictor_of(models), models)
+        except ModelNotReady as error:
+            log.critical("model not ready", reason=error.reason)
+            if settings.on_load_failure == "exit":
+                raise
+            part = Serving(predictor_of(ModelStore(None)), None, "no model")
+        yield {"serving": part}
+        executor.close()
+
+    return lifespan
+
+
+def warm(predictor: Predictor, models: ModelStore) -> Serving:
+    """A worker's parts once its model has predicted; raises ModelNotReady where it cannot."""
+    if not models.loaded:
+        return Serving(predictor, None, "no model")
+    predictor.warm_up()
+    model = models.current.metadata
+    metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, "none").set(1)
+    log.info("worker ready", slot=metrics.worker_slot(), model=model.name, version=model.version)
+    return Serving(predictor, model, "ready")
+
+
+def describe(model: ModelMetadata | None) -> str:
+    if model is None:
+        return "No model is loaded."
+    return f"Serves the model `{model.name}`, version `{model.version}` ({model.platform}, {model.task})."

@@ -1,0 +1,183 @@
+"""What every request passes, as pure ASGI: identity and account, admission, the body's limit."""
+
+import os
+import re
+import time
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import metrics
+from app.api.error_responses import problem
+from app.errors import BodyTooLarge, Overloaded
+
+log = structlog.stdlib.get_logger("forkcast")
+
+SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+# Answered however full the worker is: who watches it must learn that it is full, not be refused.
+ALWAYS_ADMITTED = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
+
+
+class Account:
+    """
+    Names the request and the worker in every answer, counts and times it, logs its failure; outermost.
+
+    The request id is the client's, if sane; the inner parts find it in `scope["state"]["request_id"]`.
+    """
+
+    def __init__(self, app: ASGIApp, *, worker_header: bool, access_log: bool) -> None:
+        self.app = app
+        self._worker_header = worker_header
+        self._access_log = access_log
+        self._worker: list[tuple[bytes, bytes]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, without_traceback(send))
+            return
+        if self._worker is None:
+            # At the first request, for the slot is known only after the fork.
+            slot = metrics.worker_slot() if self._worker_header else None
+            self._worker = [] if slot is None else [(b"x-worker", slot.encode())]
+        await self._answer(scope, receive, send, self._worker)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, worker: list[tuple[bytes, bytes]]) -> None:
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *worker]
+            await send(message)
+
+        metrics.IN_FLIGHT.inc()
+        try:
+            await self.app(scope, receive, send_named)
+        except Exception as error:
+            # The frameworks below have sent their 500 and raise what caused it, for the log.
+            log.error("request failed", request_id=request_id.decode(), exc_info=error)
+            if status == 0:
+                await problem(500, "The server failed", request_id.decode())(scope, receive, send_named)
+        finally:
+            metrics.IN_FLIGHT.dec()
+            self._count(scope, status or 500, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        requests, duration = metrics.of_request(route, method, status)
+        requests.inc()
+        duration.observe(seconds)
+        metrics.worker_requests().inc()
+        if self._access_log:
+            log.info("request", route=route, method=method, status=status, seconds=round(seconds, 6),
+                     request_id=scope["state"]["request_id"])  # fmt: skip
+
+
+def without_traceback(send: Send) -> Send:
+    """The lifespan has logged in one line why it failed; Starlette would have the server log a traceback as well."""
+
+    async def send_short(message: Message) -> None:
+        await send({**message, "message": ""} if message["type"] == "lifespan.startup.failed" else message)
+
+    return send_short
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return bytes(value) if SANE_REQUEST_ID.fullmatch(value) else os.urandom(16).hex().encode()
+    return os.urandom(16).hex().encode()
+
+
+class Admission:
+    """Refuses a request at once, before its body is read, when this worker already holds `limit` of them."""
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self.app = app
+        self._limit = limit
+        self._held = 0
+        self._shed = metrics.SHED.labels("full")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ADMITTED:
+            await self.app(scope, receive, send)
+            return
+        if self._held >= self._limit:
+            self._shed.inc()
+            refusal = problem(503, str(Overloaded(self._limit)), scope["state"]["request_id"], {"retry-after": "1"})
+            await refusal(scope, receive, send)
+            return
+        self._held += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._held -= 1
+
+
+class BodyLimit:
+    """
+    Holds a body to `limit` bytes: as declared, before it is read; without a declared length, as counted.
+
+    A declared body is refused on a connection that goes on: the server discards what still comes of it. One that is
+    very large, or of unknown length, ends its connection.
+    """
+
+    WORTH_DISCARDING = 16
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self.app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = _content_length(scope)
+        if declared > self._limit:
+            close = {"connection": "close"} if declared > self._limit * self.WORTH_DISCARDING else None
+            refusal = problem(413, str(BodyTooLarge(self._limit)), scope["state"]["request_id"], close)
+            await refusal(scope, receive, send)
+        elif _has_body_of_unknown_length(scope):
+            await self.app(scope, self._counting(receive), send)
+        else:
+            # The server itself holds a body to the length it declares.
+            await self.app(scope, receive, send)
+
+    def _counting(self, receive: Receive) -> Receive:
+        read = 0
+
+        async def receive_counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise BodyTooLarge(self._limit)
+            return message
+
+        return receive_counted
+
+
+def _content_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+def _has_body_of_unknown_length(scope: Scope) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in scope["headers"])
+
+
+def assemble(
+    app: ASGIApp, *, max_body_bytes: int, max_in_flight: int, worker_header: bool, access_log: bool
+) -> ASGIApp:
+    """The stack around `app`, outermost last."""
+    app = BodyLimit(app, limit=max_body_bytes)
+    app = Admission(app, limit=max_in_flight)
+    return Account(app, worker_header=worker_header, access_log=access_log)

@@ -1,0 +1,79 @@
+"""The life of one request, in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app import instances as block
+from app.content_filter import ContentFilter
+from app.errors import BadInput, ModelNotReady, Problem
+from app.execution import Executor
+from app.input_schema import Where
+from app.model_store import ModelStore
+from app.runtimes.base import Golden, ModelMetadata, Predictions, Runtime
+
+# Another processor may add in another order; a wrong or damaged model is far beyond this.
+GOLDEN_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The predictions, and the model that made them."""
+
+    model: ModelMetadata
+    predictions: Predictions
+
+
+class Predictor:
+    """What every dialect calls; the model is taken once a request, so that one answer never mixes two."""
+
+    def __init__(
+        self, *, models: ModelStore, executor: Executor, content_filter: ContentFilter, most_rows: int
+    ) -> None:
+        self._models = models
+        self._executor = executor
+        self._content_filter = content_filter
+        self._most_rows = most_rows
+
+    async def predict(self, instances: Sequence[Any], where: Where) -> Answer:
+        """
+        Predict instances in their JSON form; `where(i)` is what the caller calls instance i.
+
+        Raises BadInput, RefusedByModel, ContentRejected, ModelNotReady or InferenceFailed.
+        """
+        runtime = self._models.current
+        if not 1 <= len(instances) <= self._most_rows:
+            raise BadInput([Problem("instances", f"must be 1 to {self._most_rows}, not {len(instances)}")])
+        rows = runtime.metadata.inputs.block(instances, where)
+        self._content_filter.check(block.texts(rows))
+        predictions = await self._executor.run(runtime, rows)
+        return Answer(runtime.metadata, predictions)
+
+    def warm_up(self) -> None:
+        """
+        Predict the example and the golden instances before any traffic.
+
+        Raises ModelNotReady where the model cannot, or answers otherwise than when it was trained.
+        """
+        runtime = self._models.current
+        inputs = runtime.metadata.inputs
+        try:
+            for golden in runtime.metadata.goldens:
+                _check_golden(golden, runtime)
+            self._executor.warm_up(runtime, inputs.block([inputs.example], str))
+        except ModelNotReady:
+            raise
+        except Exception as error:
+            raise ModelNotReady(f"the model cannot predict its example ({type(error).__name__}: {error})") from error
+
+
+def _check_golden(golden: Golden, runtime: Runtime) -> None:
+    answer = runtime.predict(runtime.metadata.inputs.block([golden.instance], str))
+    if runtime.metadata.task == "classification" and list(answer.values) != [golden.value]:
+        raise ModelNotReady("the model answers another label than when it was trained")
+    expected: Any = golden.value if runtime.metadata.task == "regression" else golden.probabilities
+    given: Any = answer.values[0] if answer.probabilities is None else answer.probabilities[0]
+    if expected is not None and not np.allclose(given, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+        raise ModelNotReady("the model answers other numbers than when it was trained")

@@ -1,0 +1,49 @@
+"""An application asked without a client or a thread in between: ten times as fast, for tests that ask often."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content_type: str
+    content: bytes
+
+
+Post = Callable[[str, bytes], Awaitable[Answer]]
+
+
+@asynccontextmanager
+async def started(app: ASGIApp) -> AsyncIterator[Post]:
+    """What posts JSON to `app`, between its startup and its shutdown."""
+    state: dict[str, Any] = {}
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    lifespan = asyncio.create_task(app({"type": "lifespan", "state": state}, to_app.get, from_app.put))  # type: ignore[arg-type]
+    await to_app.put({"type": "lifespan.startup"})
+    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+
+    async def post(path: str, body: bytes) -> Answer:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+        await app({**scope, "state": dict(state)}, receive, send)
+        content_type = dict(sent[0]["headers"])[b"content-type"].decode()
+        return Answer(sent[0]["status"], content_type, b"".join(each.get("body", b"") for each in sent))
+
+    yield post
+    await to_app.put({"type": "lifespan.shutdown"})
+    await lifespan

@@ -1,0 +1,57 @@
+"""The OpenAPI document and its page."""
+
+import re
+from typing import Any
+
+from app.input_schema import Column, TableInput
+from app.runtimes.base import Runtime
+from tests.api.test_native import Fake
+from tests.conftest import MakeClient
+
+
+def body_of(document: dict[str, Any], path: str) -> Any:
+    return document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+
+
+def test_the_document_shows_the_models_own_columns_and_a_working_example(client_of: MakeClient) -> None:
+    columns = (
+        Column("age", nullable=True),
+        Column("city", "string", categories=frozenset({"Oslo", "Rome"})),
+        Column("member", "boolean"),
+    )
+    client = client_of(Fake(TableInput(columns, {"age": 3.5, "city": "Rome", "member": True})))
+
+    body = body_of(client.get("/openapi.json").json(), "/predict")
+
+    named = body["schema"]["properties"]["features"]["anyOf"][0]
+    assert set(named["properties"]) == {"age", "city", "member"}
+    assert named["properties"]["city"] == {"enum": ["Oslo", "Rome"]}
+    assert {"type": "null"} in named["properties"]["age"]["anyOf"]
+    assert client.post("/predict", json=body["example"]).status_code == 200
+
+
+def test_the_document_names_the_classes(client_of: MakeClient, text_runtime: Runtime) -> None:
+    document = client_of(text_runtime).get("/openapi.json").json()
+
+    answer = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer["properties"]["label"] == {"enum": ["negative", "positive"]}
+
+
+def test_the_example_of_each_operation_is_answered(client_of: MakeClient, text_runtime: Runtime) -> None:
+    client = client_of(text_runtime)
+    document = client.get("/openapi.json").json()
+
+    for path in (path for path, operations in document["paths"].items() if "post" in operations):
+        assert client.post(path, json=body_of(document, path)["example"]).status_code == 200
+
+
+def test_the_page_fetches_only_what_this_server_serves(client_of: MakeClient, text_runtime: Runtime) -> None:
+    client = client_of(text_runtime)
+
+    page = client.get("/docs").text
+    addresses = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)""", page)
+
+    assert "//" not in page
+    assert len(addresses) >= 4
+    assert all(client.get(f"/{address}").status_code == 200 for address in addresses)
+    assert '"validatorUrl": null' in page

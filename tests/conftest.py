@@ -1,0 +1,64 @@
+"""What several test files build on: a clean environment, small fitted models, an application around them."""
+
+import logging.config
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import joblib
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from starlette.testclient import TestClient
+
+from app.log_config import logging_config
+from app.main import create_app
+from app.model_store import ModelStore
+from app.runtimes import load_runtime
+from app.runtimes.base import Runtime
+from app.settings import PREFIX, Settings
+
+TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless and dull", "funny", "bad and dull"]
+LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
+
+MakeClient = Callable[..., TestClient]
+
+
+logging.config.dictConfig(logging_config("info", "json"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(PREFIX) or name in ("HOST", "PORT", "OPS_PORT", "WEB_CONCURRENCY", "MODEL_URI"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def text_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "reviews.joblib"
+    joblib.dump(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def text_runtime(text_artifact: Path) -> Runtime:
+    return load_runtime(str(text_artifact), pin=None, max_bytes=2**30)
+
+
+@pytest.fixture
+def client_of() -> Iterator[MakeClient]:
+    """An application around a runtime (or none), started; faults are answered, not raised into the test."""
+    clients: list[TestClient] = []
+
+    def make(runtime: Runtime | None, **settings: object) -> TestClient:
+        app = create_app(Settings(**settings), ModelStore(runtime))  # type: ignore[arg-type]
+        client = TestClient(app, raise_server_exceptions=False)
+        client.__enter__()
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.__exit__()

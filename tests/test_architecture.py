@@ -1,0 +1,75 @@
+"""Imports point down: api, then predictor, then what it is made of, then runtimes."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parent.parent / "app"
+HTTP = ["main.py", "middleware.py", "api/"]
+# Who may import what; a name also stands for all below it.
+ONLY_IN = {
+    "fastapi": HTTP,
+    "starlette": HTTP,
+    "fastapi_offline": ["api/documentation.py"],
+    "gunicorn": ["processes/"],
+    "uvicorn": ["processes/"],
+    "uvicorn_worker": ["processes/"],
+    "prometheus_client": ["metrics.py"],
+    "joblib": ["runtimes/", "training/"],
+    "sklearn": ["runtimes/", "training/"],
+    "pandas": ["runtimes/", "training/"],
+    "app.settings": ["main.py", "check_config.py", "processes/lifecycle.py", "training/__main__.py", "demo/"],
+    "app.api": HTTP,
+    "app.predictor": ["main.py", "api/"],
+    "app.execution": ["main.py", "predictor.py", "micro_batch.py"],
+    "app.micro_batch": ["main.py"],
+    "app.training": ["training/", "demo/"],
+    "app.demo": [],
+    "app.main": [],
+}
+FILES = sorted(APP.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(APP)))
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    relative = str(path.relative_to(APP))
+
+    for name in imports(path):
+        for guarded, allowed in ONLY_IN.items():
+            if name == guarded or name.startswith(guarded + "."):
+                assert relative.startswith(tuple(allowed)), f"{relative} must not import {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(APP)))
+def test_a_module_says_in_its_docstring_what_lives_here(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+
+    assert ast.get_docstring(tree) or not tree.body
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(APP)))
+def test_only_the_roots_read_the_environment(path: Path) -> None:
+    roots = ("settings.py", "metrics.py", "processes/")
+    relative = str(path.relative_to(APP))
+
+    reads = "os.environ" in path.read_text() or "os.getenv" in path.read_text()
+
+    assert not reads or relative.startswith(roots)
+
+
+def test_the_errors_know_no_http() -> None:
+    names = set(imports(APP / "errors.py"))
+
+    assert {name.partition(".")[0] for name in names} <= {"collections", "dataclasses"}

@@ -1,0 +1,173 @@
+"""What every request passes, around small ASGI applications."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app import metrics
+from app.errors import BodyTooLarge
+from app.main import create_app
+from app.middleware import Account, Admission, BodyLimit
+from app.model_store import ModelStore
+from app.runtimes.base import Runtime
+from app.settings import Settings
+
+Answer = tuple[int, dict[str, str], Any]
+
+
+async def ask(app: Any, *, headers: dict[str, str] | None = None, body: list[bytes] | None = None) -> Answer:
+    """One request through `app`: status, headers, and the document or text of the answer."""
+    chunks = list(body or [b""])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    scope: Scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw, "state": {"request_id": "r"}}
+    await app(scope, receive, send)
+    answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    content = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], answered, json.loads(content) if content.startswith(b"{") else content
+
+
+async def ok(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads the whole body and answers 200."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ZeroDivisionError("SECRET")
+
+
+def account(app: Any) -> Account:
+    return Account(app, worker_header=True, access_log=False)
+
+
+@pytest.mark.parametrize("given", ["abc-123", "A.b_c~9", "x" * 128])
+def test_a_sane_request_id_is_the_clients(given: str) -> None:
+    _, headers, _ = asyncio.run(ask(account(ok), headers={"x-request-id": given}))
+
+    assert headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a\r\nset-cookie: x", "\x1b[31m", "<script>", "é"])
+def test_another_request_id_is_replaced(given: str) -> None:
+    _, headers, _ = asyncio.run(ask(account(ok), headers={"x-request-id": given}))
+
+    assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
+
+
+def test_two_requests_have_two_ids() -> None:
+    first, second = (asyncio.run(ask(account(ok)))[1]["x-request-id"] for _ in range(2))
+
+    assert first != second
+
+
+def test_a_fault_below_is_a_500_that_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    status, headers, document = asyncio.run(ask(account(broken)))
+
+    assert status == 500
+    assert "SECRET" not in json.dumps(document)
+    assert document["request_id"] == headers["x-request-id"]
+
+
+def test_what_was_in_flight_is_counted_down_after_a_fault() -> None:
+    def in_flight() -> bytes:
+        return next(line for line in metrics.render()[0].splitlines() if line.startswith(b"forkcast_in_flight"))
+
+    before = in_flight()
+
+    asyncio.run(ask(account(broken)))
+
+    assert in_flight() == before
+
+
+def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None:
+    async def main() -> tuple[Answer, Answer, Answer]:
+        inside, release = asyncio.Event(), asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            inside.set()
+            await release.wait()
+            await ok(scope, receive, send)
+
+        admission = Admission(slow, limit=1)
+        held = asyncio.ensure_future(ask(admission))
+        await inside.wait()
+        unread = [b"never read"]
+        refused = await ask(admission, body=unread)
+        release.set()
+        return await held, refused, await ask(admission)
+
+    held, refused, afterwards = asyncio.run(main())
+
+    assert (held[0], refused[0], afterwards[0]) == (200, 503, 200)
+    assert refused[1]["retry-after"] == "1"
+
+
+def test_a_place_is_free_again_after_a_fault() -> None:
+    admission = Admission(broken, limit=1)
+
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(ask(admission))
+
+
+def test_a_declared_body_over_the_limit_is_refused_unread() -> None:
+    status, headers, document = asyncio.run(
+        ask(BodyLimit(broken, limit=10), headers={"content-length": "11"}, body=[b"x" * 11])
+    )
+
+    assert status == 413
+    assert "10 bytes" in document["detail"]
+    assert "connection" not in headers
+
+
+def test_a_very_large_declared_body_ends_the_connection() -> None:
+    _, headers, _ = asyncio.run(ask(BodyLimit(broken, limit=10), headers={"content-length": "100000"}))
+
+    assert headers["connection"] == "close"
+
+
+def test_a_body_of_the_limit_passes() -> None:
+    status, _, _ = asyncio.run(ask(BodyLimit(ok, limit=10), headers={"content-length": "10"}, body=[b"x" * 10]))
+
+    assert status == 200
+
+
+def test_a_body_without_a_length_is_counted() -> None:
+    chunked = {"transfer-encoding": "chunked"}
+    limited = BodyLimit(ok, limit=10)
+
+    passed, _, _ = asyncio.run(ask(limited, headers=chunked, body=[b"x" * 5, b"x" * 5]))
+    with pytest.raises(BodyTooLarge):
+        asyncio.run(ask(limited, headers=chunked, body=[b"x" * 5, b"x" * 6]))
+
+    assert passed == 200
+
+
+def test_a_client_that_leaves_in_mid_body_is_no_fault_of_the_server(text_runtime: Runtime) -> None:
+    app = create_app(Settings(), ModelStore(text_runtime))
+    sent: list[Message] = []
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
+    asyncio.run(app(scope, leave, send))  # type: ignore[arg-type]
+
+    assert sent[0]["status"] == 499
