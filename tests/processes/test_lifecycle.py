@@ -1,0 +1,87 @@
+"""What the arbiter's hooks do."""
+
+import shlex
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.input_schema import TableInput
+from app.model_store import ModelStore
+from app.processes import lifecycle
+from app.processes.lifecycle import StartRefused, example_curl, refuse_port_in_use
+from app.settings import ROOT, Settings
+from tests.api.test_native import Fake
+
+
+@pytest.fixture
+def taken() -> Iterator[tuple[str, int]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()
+
+
+def test_a_port_in_use_is_refused(taken: tuple[str, int]) -> None:
+    with pytest.raises(StartRefused):
+        refuse_port_in_use([taken])
+
+
+def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path, taken: tuple[str, int]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()
+
+    refuse_port_in_use([free, str(tmp_path / "socket")])
+
+
+def test_a_port_that_systemd_holds_is_ours(monkeypatch: pytest.MonkeyPatch, taken: tuple[str, int]) -> None:
+    monkeypatch.setenv("LISTEN_FDS", "1")
+
+    refuse_port_in_use([taken])
+
+
+def test_the_example_request_survives_a_shell() -> None:
+    example = {"it's": "O'Hara $HOME `x`"}
+    command = example_curl("http://localhost:8000", ModelStore(Fake(TableInput((), example))))
+
+    assert shlex.split(command)[-1] == '{"features": {"it\'s": "O\'Hara $HOME `x`"}}'
+
+
+def test_threads_other_than_one_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in lifecycle.THREAD_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
+    with pytest.raises(StartRefused):
+        lifecycle.assert_one_thread()
+
+
+@pytest.mark.parametrize(("threads", "refused"), [(1, False), (2, True)])
+def test_a_numeric_library_with_more_threads_stops_the_start(threads: int, refused: bool) -> None:
+    pools = [{"internal_api": "openblas", "num_threads": 1}, {"internal_api": "openmp", "num_threads": threads}]
+    status = 0
+
+    try:
+        lifecycle.assert_one_thread_each(pools)
+    except StartRefused as refusal:
+        status = refusal.code
+
+    assert status == (3 if refused else 0)
+
+
+def test_gunicorns_configuration_sets_each_thread_variable() -> None:
+    text = (ROOT / "gunicorn.conf.py").read_text()
+
+    assert all(
+        name.removesuffix("_NUM_THREADS").removesuffix("_MAXIMUM_THREADS") in text
+        for name in lifecycle.THREAD_VARIABLES
+    )
+
+
+def test_where_everything_is_gets_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+
+    lifecycle.announce(Settings(), ModelStore(None), 2)
+
+    printed = capsys.readouterr().out
+    assert all(f"http://127.0.0.1:8000/{path}" in printed for path in ("predict", "docs", "metrics", "health"))

@@ -1,0 +1,48 @@
+"""Estimators of artifacts for these tests; a server imports this file to unpickle them."""
+
+import gc
+import os
+import time
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+FACTS = ("pid", "first_to_predict", "frozen_objects", "collects", "threads_allowed", "random_number")
+# Survives a fork: a worker finds its arbiter's pid here, had the arbiter predicted.
+predicted_by: list[int] = []
+
+
+class OneNumber(RegressorMixin, BaseEstimator):
+    def fit(self, rows: Any = None, target: Any = None) -> Self:
+        self.n_features_in_ = 1
+        return self
+
+
+class Sleeper(OneNumber):
+    """Answers its number after as many seconds; its example is 0."""
+
+    def predict(self, rows: Any) -> Any:
+        time.sleep(float(np.max(rows)))
+        return rows[:, 0]
+
+
+class ProcessFacts(OneNumber):
+    """Answers `FACTS`, all numbers, about the process that it predicts in."""
+
+    def predict(self, rows: Any) -> Any:
+        predicted_by.append(os.getpid())
+        threads = max(int(os.environ[name]) for name in THREAD_VARIABLES)
+        facts = [os.getpid(), predicted_by[0], gc.get_freeze_count(), gc.isenabled(), threads, np.random.random()]
+        return np.array([facts] * len(rows), dtype=float)
+
+
+class Trap:
+    """Makes the file `path` when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (self.path, "w")

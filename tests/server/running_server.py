@@ -1,0 +1,207 @@
+"""A real Gunicorn with real workers, from its start to its end, and what can be seen of it from outside."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ESTIMATORS = "tests/server/estimators.py"
+# Far beyond what anything here takes: only what hangs meets it.
+PATIENCE_SECONDS = 60
+POLL_SECONDS = 0.05
+
+Settings = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`process` is the arbiter, alone in its process group with its workers."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    workers: int
+    log_file: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The log's events; what is printed for people is left out."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    @property
+    def worker_pids(self) -> set[int]:
+        return set(map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()))
+
+    @property
+    def times_ready(self) -> int:
+        """How many workers have become ready since the start."""
+        return self.log.count("Application startup complete")
+
+    @property
+    def state_directory(self) -> Path:
+        """The folder that the arbiter holds open, for its lock."""
+        opened = [os.readlink(descriptor) for descriptor in Path(f"/proc/{self.pid}/fd").iterdir()]
+        [directory] = [Path(path) for path in opened if "/forkcast-" in path and Path(path).is_dir()]
+        return directory
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float = PATIENCE_SECONDS) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert self.process.poll() is None, f"the server died:\n{self.log}"
+            assert time.monotonic() < deadline, f"timed out:\n{self.log}"
+            time.sleep(POLL_SECONDS)
+
+    def wait_for_exit(self, timeout: float = PATIENCE_SECONDS) -> int:
+        """The exit status."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s:\n{self.log}") from None
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that is kept alive, and so reaches one worker only."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+
+    def get(self, path: str) -> Answer:
+        """The answer on a connection of its own, whichever worker takes it."""
+        with contextlib.closing(self.connect()) as connection:
+            return ask(connection, "GET", path)
+
+    def post(self, path: str, document: object) -> Answer:
+        """As `get`, with a JSON body."""
+        with contextlib.closing(self.connect()) as connection:
+            return ask(connection, "POST", path, document)
+
+    def metric(self, name: str) -> float:
+        """The sum of all series of a metric, by whichever worker answers."""
+        return metric_sum(self.get("/metrics"), name)
+
+    @contextlib.contextmanager
+    def connections(self) -> Iterator[dict[int, http.client.HTTPConnection]]:
+        """A kept-alive connection to each worker, by the worker's pid."""
+        found: dict[int, http.client.HTTPConnection] = {}
+
+        def all_reached() -> bool:
+            connection = self.connect()
+            pid = ask(connection, "GET", "/healthz").json["pid"]
+            if found.setdefault(pid, connection) is not connection:
+                connection.close()
+            return len(found) == self.workers
+
+        try:
+            self.wait_for(all_reached)
+            yield found
+        finally:
+            for connection in found.values():
+                connection.close()
+
+
+def ask(connection: http.client.HTTPConnection, method: str, path: str, document: object = None) -> Answer:
+    body = None if document is None else json.dumps(document)
+    connection.request(method, path, body, {} if body is None else {"content-type": "application/json"})
+    return answer_on(connection)
+
+
+def answer_on(connection: http.client.HTTPConnection) -> Answer:
+    response = connection.getresponse()
+    return Answer(response.status, response.headers, response.read())
+
+
+def metric_sum(exposition: Answer, name: str) -> float:
+    """The sum of all series of a metric; fails where there are none."""
+    assert exposition.status == 200, exposition.body
+    lines = [line for line in exposition.body.decode().splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+    assert lines, f"no series of {name}"
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def copy_project(folder: Path) -> Path:
+    """What Gunicorn runs, in a folder without the checkout's `.env`, which Forkcast would read."""
+    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "gunicorn.conf.py", folder)
+    # Under the name by which the artifacts of these tests refer to it.
+    (folder / ESTIMATORS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / ESTIMATORS, folder / ESTIMATORS)
+    return folder
+
+
+@contextlib.contextmanager
+def spawned(project: Path, log_file: Path, settings: Settings) -> Iterator[Server]:
+    """A server that has just been started, with these settings and nothing of this process's environment."""
+    with _reserved_port() as port, log_file.open("wb") as log:
+        environment = {"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": "1", **settings}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+            cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield Server(process, int(environment["PORT"]), int(environment["WEB_CONCURRENCY"]), log_file)
+        finally:
+            _end(process)
+
+
+@contextlib.contextmanager
+def running(project: Path, folder: Path, wanted: Mapping[str, Settings]) -> Iterator[dict[str, Server]]:
+    """Servers whose workers are all ready; they start, and end, at the same time."""
+    with contextlib.ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(spawned(project, folder / f"{name}.log", settings))
+            for name, settings in wanted.items()
+        }
+        for server in servers.values():
+            server.wait_for(lambda server=server: server.times_ready >= server.workers)  # type: ignore[misc]
+        yield servers
+        for server in servers.values():
+            server.process.terminate()
+
+
+@contextlib.contextmanager
+def _reserved_port() -> Iterator[int]:
+    """A port that nobody is given while the block lasts: its socket is bound, but lets a server listen there."""
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Whatever is left of the process group when its time is up is killed."""
+    try:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_SECONDS / 4)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,36 @@
+"""What schemathesis makes of /openapi.json, against a real server."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import StartServers, serving
+from tests.server.running_server import Server
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+EXAMPLES = 25
+
+
+@pytest.fixture(scope="module")
+def servers(start_servers: StartServers, text_model: Path, table_model: Path) -> dict[str, Server]:
+    return start_servers(text=serving(text_model, workers=1), table=serving(table_model, workers=1))
+
+
+@pytest.mark.parametrize("name", ["text", "table"])
+def test_schemathesis_finds_no_5xx_and_no_untruth_in_the_document(
+    servers: dict[str, Server], name: str, tmp_path: Path
+) -> None:
+    address = f"http://127.0.0.1:{servers[name].port}/openapi.json"
+    options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--suppress-health-check", "all"]
+
+    run = subprocess.run(
+        [SCHEMATHESIS, "run", address, *options, "--generation-database", "none", "--no-color"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stdout
+    assert "No issues found" in run.stdout

@@ -1,0 +1,103 @@
+"""How a server ends, and what it leaves: nothing."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import StartServers, serving
+from tests.server.running_server import Answer, Server, spawned
+
+# Less than the request in flight takes, so that no test passes by waiting for it.
+QUICKLY_SECONDS = 10
+LONG_SECONDS = 25.0
+
+WAYS_TO_QUIT: dict[str, Callable[[int], None]] = {
+    "ctrl_c": lambda pid: os.killpg(pid, signal.SIGINT),
+    "sigint": lambda pid: os.kill(pid, signal.SIGINT),
+    "sigquit": lambda pid: os.kill(pid, signal.SIGQUIT),
+}
+
+
+@pytest.fixture(scope="module")
+def servers(
+    start_servers: StartServers, sleeper_model: Path, text_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Server]:
+    """One server for each test to end."""
+    sleeping = serving(sleeper_model, workers=1, FORKCAST_EXECUTION="threads")
+    state = tmp_path_factory.mktemp("state")
+    killed = serving(text_model, RUNTIME_DIRECTORY=str(state))
+    return start_servers(**dict.fromkeys(["sigterm", *WAYS_TO_QUIT], sleeping), killed=killed)
+
+
+@pytest.fixture
+def client() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_sigterm_lets_a_request_in_flight_be_answered(servers: dict[str, Server], client: ThreadPoolExecutor) -> None:
+    server = servers["sigterm"]
+    directory = server.state_directory
+    answering = request_in_flight(server, client, seconds=2.0)
+
+    server.process.terminate()
+
+    assert answering.result().json["prediction"] == 2.0
+    assert server.wait_for_exit() == 0
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("way", WAYS_TO_QUIT)
+def test_an_interrupted_server_does_not_wait_for_what_is_in_flight(
+    servers: dict[str, Server], client: ThreadPoolExecutor, way: str
+) -> None:
+    server = servers[way]
+    directory = server.state_directory
+    request_in_flight(server, client, seconds=LONG_SECONDS)
+
+    WAYS_TO_QUIT[way](server.pid)
+
+    assert server.wait_for_exit(QUICKLY_SECONDS) == 0
+    assert not directory.exists()
+
+
+def test_the_next_start_removes_what_a_killed_server_left(
+    servers: dict[str, Server], project: Path, tmp_path: Path
+) -> None:
+    server = servers["killed"]
+    directory = server.state_directory
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait_for_exit()
+    assert directory.exists()
+
+    start_that_is_refused(project, tmp_path, RUNTIME_DIRECTORY=str(directory.parent))
+
+    assert list(directory.parent.iterdir()) == []
+
+
+def test_another_start_leaves_the_folder_of_a_running_server_alone(
+    text_server: Server, project: Path, tmp_path: Path
+) -> None:
+    before = set(text_server.state_directory.rglob("*"))
+
+    start_that_is_refused(project, tmp_path)
+
+    assert set(text_server.state_directory.rglob("*")) >= before
+    assert text_server.get("/metrics").status == 200
+
+
+def request_in_flight(server: Server, client: ThreadPoolExecutor, *, seconds: float) -> Future[Answer]:
+    answering = client.submit(server.post, "/predict", {"features": [seconds]})
+    # The scrape is in flight itself.
+    server.wait_for(lambda: server.metric("forkcast_in_flight_requests") == 2)
+    return answering
+
+
+def start_that_is_refused(project: Path, folder: Path, **settings: str) -> None:
+    """The cheapest start there is: with its state folder made, and its settings refused before a model is loaded."""
+    with spawned(project, folder / "refused.log", {"FORKCAST_THREADS": "none", **settings}) as server:
+        assert server.wait_for_exit() == 1, server.log
