@@ -1,0 +1,93 @@
+"""What the server counted by itself, from its /metrics."""
+
+import time
+from dataclasses import dataclass
+from http.client import HTTPException
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks import http_client
+from benchmarks.failures import RequestsFailed
+
+ROUTE = "/predict"
+SETTLED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Requests by worker slot (of all routes), /predict's by status, calls of Runtime.predict and rows in them."""
+
+    by_worker: dict[str, float]
+    by_status: dict[str, float]
+    batches: float
+    rows: float
+
+    def since(self, earlier: "Served") -> "Served":
+        return Served(
+            {slot: count - earlier.by_worker.get(slot, 0) for slot, count in self.by_worker.items()},
+            {status: count - earlier.by_status.get(status, 0) for status, count in self.by_status.items()},
+            self.batches - earlier.batches,
+            self.rows - earlier.rows,
+        )
+
+    @property
+    def busiest_share(self) -> float:
+        return max(self.by_worker.values()) / sum(self.by_worker.values())
+
+    @property
+    def mean_batch_size(self) -> float:
+        return self.rows / self.batches
+
+
+def served(port: int) -> Served:
+    """The counters now; raises RequestsFailed where they cannot be had."""
+    try:
+        reply = http_client.get(port, "/metrics")
+    except (OSError, HTTPException) as error:
+        raise RequestsFailed(f"/metrics was not answered: {error!r}") from error
+    if reply.status != 200:
+        raise RequestsFailed(f"/metrics was answered {reply.status}")
+    return parse(reply.body.decode())
+
+
+def served_when_settled(port: int) -> Served:
+    """
+    The counters once two scrapes in a row agree on /predict.
+
+    wrk closes its connections at the end of a window, and the server goes on with what lies unread in them.
+    """
+    deadline = time.monotonic() + SETTLED_SECONDS
+    earlier, now = served(port), served(port)
+    while earlier.by_status != now.by_status:
+        if time.monotonic() > deadline:
+            raise RequestsFailed(f"the server still answers {SETTLED_SECONDS:.0f} s after the load has ended")
+        earlier, now = now, served(port)
+    return now
+
+
+def parse(exposition: str) -> Served:
+    by_worker: dict[str, float] = {}
+    by_status: dict[str, float] = {}
+    sums = {"forkcast_batch_size_count": 0.0, "forkcast_batch_size_sum": 0.0}
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            if sample.name == "forkcast_worker_requests_total":
+                by_worker[sample.labels["slot"]] = sample.value
+            elif sample.name == "forkcast_http_requests_total" and sample.labels["route"] == ROUTE:
+                by_status[sample.labels["status"]] = sample.value
+            elif sample.name in sums:
+                sums[sample.name] += sample.value
+    return Served(by_worker, by_status, sums["forkcast_batch_size_count"], sums["forkcast_batch_size_sum"])
+
+
+def check_counts(during: Served, *, answered: int, connections: int) -> None:
+    """
+    Raises RequestsFailed unless the server, too, says that it answered each of these requests with 200.
+
+    It may have answered one more on each connection, which the load generator closed before it read the answer.
+    """
+    good = during.by_status.get("200", 0)
+    # The generator sees statuses from 400 on, and takes these for success.
+    odd = {status: count for status, count in during.by_status.items() if count and "200" < status < "400"}
+    if odd or not answered <= good <= answered + connections:
+        raise RequestsFailed(f"{answered} requests were answered, but the server counted {during.by_status}")

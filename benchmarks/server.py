@@ -1,0 +1,116 @@
+"""A real Gunicorn on a free port, for as long as a repetition lasts."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+
+from app.settings import ROOT
+from benchmarks import http_client
+from benchmarks.failures import ServerFailed
+from benchmarks.processes import tree
+
+START_SECONDS = 120.0
+STOP_SECONDS = 20.0
+PAUSE_SECONDS = 0.05
+LOG_LINES = 40
+# Gunicorn's own arguments would win over the scenario's.
+NOT_INHERITED = ("GUNICORN_CMD_ARGS", "RUNTIME_DIRECTORY", "LISTEN_FDS", "INVOCATION_ID")
+
+
+class Server:
+    """A started Gunicorn; its other settings are those of the environment and `.env`, as for `make serve`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, port: int, workers: int, log: Path) -> None:
+        self.port = port
+        self.workers = workers
+        self._process = process
+        self._log = log
+
+    def pids(self) -> tuple[int, ...]:
+        """The arbiter, then its workers; raises ServerFailed if they are not as many as asked for."""
+        pids = tree(self._process.pid) if self._process.poll() is None else ()
+        if len(pids) != 1 + self.workers:
+            raise self.failed(f"the server has {len(pids)} processes rather than {1 + self.workers}")
+        return pids
+
+    def wait_until_ready(self) -> None:
+        """Until each worker has said that it is; raises ServerFailed at the deadline."""
+        deadline = time.monotonic() + START_SECONDS
+        ready: set[str] = set()
+        while len(ready) < self.workers:
+            if self._process.poll() is not None:
+                raise self.failed(f"the server ended with status {self._process.returncode}")
+            if time.monotonic() > deadline:
+                raise self.failed(f"after {START_SECONDS:.0f} s only the workers {sorted(ready)} are ready")
+            slot = self._ready_slot()
+            if slot is None:
+                time.sleep(PAUSE_SECONDS)
+            else:
+                ready.add(slot)
+
+    def stop(self) -> None:
+        """Ask the arbiter to end, then make sure of its whole group."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f"the server did not stop within {STOP_SECONDS:.0f} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def failed(self, reason: str) -> ServerFailed:
+        lines = self._log.read_text(errors="replace").splitlines()
+        return ServerFailed(reason, "\n".join(lines[-LOG_LINES:]))
+
+    def _ready_slot(self) -> str | None:
+        try:
+            reply = http_client.get(self.port, "/readyz")
+        except (OSError, HTTPException):
+            return None
+        return reply.slot if reply.status == 200 else None
+
+
+@contextmanager
+def serving(*, workers: int, execution: str, model_uri: str, folder: Path) -> Iterator[Server]:
+    """A server that is ready; its output goes to a file in `folder`, and it is stopped whatever happens."""
+    port = free_port()
+    given = {
+        "HOST": http_client.HOST,
+        "PORT": str(port),
+        "WEB_CONCURRENCY": str(workers),
+        "MODEL_URI": str(Path(model_uri).resolve()),
+        "FORKCAST_EXECUTION": execution,
+        "FORKCAST_METRICS": "on",
+        "FORKCAST_WORKER_HEADER": "on",
+    }
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+            cwd=ROOT, env={**inherited, **given}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    server = Server(process, port=port, workers=workers, log=log)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago; should another process take it, the server refuses to start."""
+    with socket.socket() as probe:
+        probe.bind((http_client.HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,118 @@
+"""What is asked, and what the right answers are."""
+
+import csv
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from itertools import cycle, islice
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+from app.demo.__main__ import REVIEWS
+from app.input_schema import TextInput
+from app.runtimes.base import Runtime
+from benchmarks import http_client
+from benchmarks.failures import NotMeasurable, RequestsFailed, WrongAnswer
+from benchmarks.http_client import Reply
+
+FEWEST = 1_000
+# A batch may add in another order than one row alone: the same number but for its last digits.
+TOLERANCE = 1e-9
+# Connections to an idle server go to whichever worker wakes first: some patience to meet each.
+MOST_ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A request to /predict, and what the artifact's own estimator answers to its instance."""
+
+    body: bytes
+    value: Any
+    probabilities: dict[str, float] | None
+    version: str
+
+    def check(self, reply: Reply) -> None:
+        """Raises RequestsFailed or WrongAnswer."""
+        if reply.status != 200:
+            raise RequestsFailed(f"a known instance was answered {reply.status}: {reply.body[:200]!r}")
+        try:
+            answer = json.loads(reply.body)
+            right = answer["model"]["version"] == self.version and self._right(answer)
+        except (ValueError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise WrongAnswer(f"{self.body[:200]!r} was answered {reply.body[:300]!r} instead of {self.value!r}")
+
+    def _right(self, answer: dict[str, Any]) -> bool:
+        if "label" not in answer:
+            return isclose(answer["prediction"], self.value, rel_tol=TOLERANCE)
+        if self.probabilities is None:
+            return bool(answer["label"] == self.value)
+        given = answer["probabilities"]
+        return (
+            answer["label"] == self.value
+            and given.keys() == self.probabilities.keys()
+            and all(isclose(given[name], self.probabilities[name], abs_tol=TOLERANCE) for name in given)
+        )
+
+
+def review_bodies(runtime: Runtime, seed: int) -> list[bytes]:
+    """Distinct bodies of /predict for a text model, in the seed's order."""
+    if not isinstance(runtime.metadata.inputs, TextInput):
+        raise NotMeasurable(f"the model {runtime.metadata.name} takes no text; serve a text model")
+    with REVIEWS.open(newline="") as file:
+        texts = sorted({row["text"] for row in csv.DictReader(file)})
+    if len(texts) < FEWEST:
+        raise NotMeasurable(f"{REVIEWS.name} has {len(texts)} distinct texts, fewer than {FEWEST}")
+    random.Random(seed).shuffle(texts)
+    return [json.dumps({"text": text}).encode() for text in texts]
+
+
+def write_bodies(bodies: Sequence[bytes], file: Path) -> Path:
+    """One a line, as `requests.lua` reads them."""
+    file.write_bytes(b"\n".join(bodies) + b"\n")
+    return file
+
+
+def known_answers(runtime: Runtime, bodies: Sequence[bytes]) -> list[Known]:
+    """What the runtime answers to each body, one instance at a time."""
+    model = runtime.metadata
+    field = "text" if isinstance(model.inputs, TextInput) else "features"
+    known = []
+    for body in bodies:
+        answer = runtime.predict(model.inputs.block([json.loads(body)[field]], lambda index: field))
+        probabilities = None
+        if answer.probabilities is not None:
+            probabilities = dict(zip(model.class_names, answer.probabilities[0].tolist(), strict=True))
+        known.append(Known(body, answer.values[0], probabilities, model.version))
+    return known
+
+
+def check_answers(port: int, known: Sequence[Known]) -> set[str | None]:
+    """Ask each on a fresh connection, and return the workers that answered; raises RequestsFailed or WrongAnswer."""
+    slots = set()
+    for each in known:
+        reply = _post(port, each.body)
+        each.check(reply)
+        slots.add(reply.slot)
+    return slots
+
+
+def check_every_worker(port: int, known: Sequence[Known], workers: int) -> None:
+    """As `check_answers`, and then on, until each worker has answered."""
+    slots = check_answers(port, known)
+    for each in islice(cycle(known), MOST_ROUNDS * len(known)):
+        if len(slots - {None}) == workers:
+            return
+        slots |= check_answers(port, [each])
+    raise RequestsFailed(f"only the workers {sorted(map(str, slots))} of {workers} answered known instances")
+
+
+def _post(port: int, body: bytes) -> Reply:
+    try:
+        return http_client.post(port, "/predict", body)
+    except (OSError, HTTPException) as error:
+        raise RequestsFailed(f"a known instance was not answered: {error!r}") from error

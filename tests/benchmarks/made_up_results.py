@@ -1,0 +1,79 @@
+"""Tiny results with round numbers."""
+
+from typing import Any
+
+from benchmarks.result_file import Document
+
+ENVIRONMENT: dict[str, Any] = {
+    "date": "2026-01-02T03:04:05+00:00",
+    "commit": "abc123",
+    "dirty": False,
+    "code": "c0de",
+    "python": "3.11.7",
+    "libraries": {"gunicorn": "27.0.1", "numpy": "2.4.6"},
+    "kernel": "6.1",
+    "cpu_model": "Example CPU",
+    "cores": 2,
+    "load_average": [0.0, 0.0, 0.0],
+    "load_generator": "wrk 4.1.0",
+    "model": {"name": "sentiment", "version": "1"},
+    "settings": {},
+}
+SCENARIOS = [
+    {"name": "baseline", "question": "?", "workers": 1, "execution": "inline", "connections": 32},
+    {"name": "threads", "question": "?", "workers": 1, "execution": "threads", "connections": 32},
+    {"name": "processes", "question": "?", "workers": 2, "execution": "inline", "connections": 32},
+]
+RATES = {"baseline": [100.0, 110.0], "threads": [101.0, 108.0], "processes": [180.0, 198.0]}
+
+
+def repetition(scenario: str, block: int) -> dict[str, Any]:
+    rate = RATES[scenario][block]
+    return {
+        "scenario": scenario,
+        "block": block,
+        "started": "2026-01-02T03:04:05+00:00",
+        "ended": "2026-01-02T03:04:25+00:00",
+        "calibration_seconds": [0.1, 0.1],
+        "warm_up_requests_per_second": rate,
+        "requests": int(rate * 10),
+        "seconds": 10.0,
+        "requests_per_second": rate,
+        "p50_seconds": 0.01,
+        "p99_seconds": 0.02,
+        "server_cpu_seconds": rate / 100,
+        "generator_cpu_seconds": 1.0,
+        "served_by_worker": {"0": rate},
+        "busiest_share": 1.0,
+        "mean_batch_size": 1.0,
+        "pss_bytes": 100 * 2**20,
+        "steal_share": 0.02 if (scenario, block) == ("threads", 1) else 0.0,
+        "generator_output": "",
+    }
+
+
+def scaling_result(*, conditions: dict[str, Any] | None = None, **environment: object) -> Document:
+    return {
+        "benchmark": "scaling",
+        "environment": ENVIRONMENT | environment,
+        "conditions": {"quick": False, "repetitions": 2, "warm_up_seconds": 4, "window_seconds": 10, "seed": 20}
+        | (conditions or {}),
+        "scenarios": SCENARIOS,
+        "repetitions": [repetition(str(scenario["name"]), block) for block in (0, 1) for scenario in SCENARIOS],
+    }
+
+
+def memory_result() -> Document:
+    def measured(*private_mebibytes: int, pss: int) -> dict[str, Any]:
+        processes = [{"pss_bytes": 2**20, "private_bytes": private * 2**20} for private in private_mebibytes]
+        return {"workers": len(processes) - 1, "pss_bytes": pss * 2**20, "processes": processes}
+
+    return {
+        "benchmark": "memory",
+        "environment": ENVIRONMENT,
+        "artifact_bytes": 250 * 2**20,
+        "trees": 100,
+        "requests": 1000,
+        "measurements": [measured(10, 20, pss=400), measured(10, 21, 22, pss=440)],
+        "ratio": 1.1,
+    }
