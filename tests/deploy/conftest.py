@@ -1,0 +1,117 @@
+"""Programs that these tests start: each in a process group of its own, its output in a file, and always stopped."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from app.settings import PREFIX, ROOT, Settings, environment_name
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+
+
+@dataclass(frozen=True)
+class Program:
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def wait_for(self, condition: Callable[[], object], *, seconds: float = 40) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"the program died:\n{self.output.read_text()}"
+            assert time.monotonic() < deadline, f"timed out:\n{self.output.read_text()}"
+            time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A ready server with two workers; `environment` is what it was started with."""
+
+    program: Program
+    environment: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.environment['PORT']}"
+
+
+@contextlib.contextmanager
+def running(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[Program]:
+    output = folder / f"{Path(command[0]).name}.log"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield Program(process, output)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers_200(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.URLError:
+        return False
+
+
+def server_environment(model: Path, **more: str) -> dict[str, str]:
+    """The tests' own environment without any setting of Forkcast's, then those of a server on a free port."""
+    settings = {environment_name(field) for field in Settings.model_fields}
+    own = {name: value for name, value in os.environ.items() if name not in settings and not name.startswith(PREFIX)}
+    return {**own, "HOST": "127.0.0.1", "PORT": str(free_port()), "MODEL_URI": str(model), **more}
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "sign.joblib"
+    joblib.dump(LogisticRegression().fit([[-2.0], [-1.0], [1.0], [2.0]], ["minus", "minus", "plus", "plus"]), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(model, tmp_path_factory):
+    runtime_directory = tmp_path_factory.mktemp("run")
+    environment = server_environment(model, WEB_CONCURRENCY="2", RUNTIME_DIRECTORY=str(runtime_directory))
+    with running(GUNICORN, environment, tmp_path_factory.mktemp("server")) as program:
+        server = Server(program, environment)
+        program.wait_for(lambda: answers_200(f"http://{server.address}/readyz"))
+        yield server
+
+
+@pytest.fixture
+def environment(model):
+    """What a server with one worker, on a port of its own, is started with."""
+    return server_environment(model, WEB_CONCURRENCY="1")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a program; it is stopped when the test ends."""
+    with contextlib.ExitStack() as programs:
+        yield lambda command, environment: programs.enter_context(running(command, environment, tmp_path))
