@@ -1,0 +1,63 @@
+# Forkcast's commands; `make` alone lists them.
+
+PYTHON_RUN := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help serve model train check-config test test-deploy check lint types bench bench-quick bench-memory bench-models bench-report clean
+
+help: ## list these commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT
+	@$(PYTHON_RUN) -m app.demo --if-needed
+	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec .venv/bin/gunicorn -c gunicorn.conf.py
+
+model: .venv/.installed ## train the default model and print how good it is
+	@$(PYTHON_RUN) -m app.demo
+
+train: .venv/.installed ## train on your own file: DATA=reviews.csv, or DATA=table.csv TARGET=column; OUT=file.joblib
+	@test -n "$(DATA)" || { echo "make: say which file: make train DATA=reviews.csv" >&2; exit 1; }
+	@$(PYTHON_RUN) -m app.training --data "$(DATA)" $(if $(TARGET),--target "$(TARGET)") $(if $(OUT),--out "$(OUT)")
+
+check-config: .venv/.installed ## print the settings in force, their source, and what will be started
+	@$(PYTHON_RUN) -m app.check_config
+
+test: .venv/.installed-dev ## run all tests
+	@$(PYTHON_RUN) -m pytest -q
+
+test-deploy: .venv/.installed-dev ## run the tests of deploy/, which need systemd-analyze, prometheus and promtool
+	@$(PYTHON_RUN) -m pytest -q -rs tests/deploy
+
+lint: .venv/.installed-dev
+	@.venv/bin/ruff check --output-format concise .
+	@.venv/bin/ruff format --check .
+
+types: .venv/.installed-dev
+	@.venv/bin/mypy
+
+check: lint types test ## lint, types and tests: what CI runs
+
+bench: .venv/.installed ## measure workers against execution modes on a text model (needs wrk)
+	@$(PYTHON_RUN) -m benchmarks.scaling
+
+bench-quick: .venv/.installed ## the same in under a minute, to show that it runs
+	@$(PYTHON_RUN) -m benchmarks.scaling --quick
+
+bench-models: .venv/.installed ## judge the default model on DATA, labelled reviews that it has never seen
+	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
+
+bench-report: .venv/.installed ## put the newest results into README.md
+	@$(PYTHON_RUN) -m benchmarks.report
+
+bench-memory: .venv/.installed ## measure what a second worker costs in memory
+	@$(PYTHON_RUN) -m benchmarks.memory
+
+clean: ## remove the virtual environment and all that was made
+	@rm -rf .venv var
+
+.venv/.installed: requirements.txt
+	@sh tools/venv.sh requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt requirements.txt
+	@sh tools/venv.sh requirements-dev.txt
+	@touch .venv/.installed $@

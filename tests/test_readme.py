@@ -1,0 +1,186 @@
+"""The README's promises: its commands run, and its answer is the real one."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.settings import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
+# Where each command of the README is run; a command that is not in here fails the test below.
+RUN_BY = {
+    "make serve": "here",
+    "curl": "here",
+    "make check-config": "here",
+    "MODEL_URI=/srv/models/churn.joblib make serve": "tests/server/, with models of many kinds",
+    "make train DATA=reviews.csv": "tests/training/test_commands.py",
+    "make train DATA=customers.csv TARGET=churned": "tests/training/test_commands.py",
+    "MODEL_URI=/srv/models/churn.joblib make bench": ".ci/run, as make bench-quick",
+    "make test": ".ci/run, within make check",
+}
+
+
+class Serving:
+    """`make serve` as a person runs it, on another port."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        environment = {**os.environ, "PORT": str(self.port)}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def wait_until_ready(self) -> None:
+        # Long enough to train the default model on a slow machine.
+        deadline = time.monotonic() + 120
+        while not self._ready():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        try:
+            return httpx2.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does: the whole foreground group gets SIGINT."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    server = Serving(tmp_path_factory.mktemp("serve") / "log")
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        if server.process.poll() is None:
+            os.killpg(server.process.pid, signal.SIGKILL)
+            server.process.wait()
+
+
+def test_each_command_is_run_by_a_test_or_by_ci() -> None:
+    told = {"curl" if command.startswith("curl ") else command for command in COMMANDS}
+
+    assert told == set(RUN_BY)
+
+
+def test_the_curl_is_answered_as_the_readme_says(serving: Serving) -> None:
+    [command] = [command for command in COMMANDS if command.startswith("curl ")]
+    [told] = [json.loads(block) for language, block in BLOCKS if language == "json"]
+
+    here = command.replace("localhost:8000", f"localhost:{serving.port}").replace("curl ", "curl -sS ", 1)
+    output = subprocess.run(here, shell=True, capture_output=True, text=True, check=True).stdout
+
+    answer = json.loads(output)
+    assert set(answer) == set(told)
+    assert (answer["label"], answer["model"]["name"]) == (told["label"], told["model"]["name"])
+    assert answer["probabilities"] == pytest.approx(told["probabilities"], abs=1e-6)
+
+
+def test_the_start_says_where_everything_is_with_a_request_to_try(serving: Serving) -> None:
+    printed = serving.log.read_text()
+    [example] = [line.split("try", 1)[1].strip() for line in printed.splitlines() if line.startswith("  try")]
+
+    output = subprocess.run(example, shell=True, capture_output=True, text=True, check=True).stdout
+
+    assert json.loads(output)["label"] == "positive"
+    assert all(f"http://127.0.0.1:{serving.port}/{path}" in printed for path in ("predict", "docs", "metrics"))
+
+
+def test_a_port_in_use_ends_the_start_with_one_line(serving: Serving) -> None:
+    environment = {**os.environ, "PORT": str(serving.port)}
+
+    second = subprocess.run(
+        ["make", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    refusals = [line for line in second.stderr.splitlines() if "start refused" in line]
+    assert second.returncode != 0
+    assert len(refusals) == 1
+    assert str(serving.port) in refusals[0]
+
+
+def test_ctrl_c_stops_the_server_cleanly(tmp_path: Path) -> None:
+    server = Serving(tmp_path / "log")
+    server.wait_until_ready()
+
+    server.interrupt()
+
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{server.port}/readyz")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(server.process.pid, 0)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_check_config_prints_what_will_be_started() -> None:
+    printed = subprocess.run(["make", "check-config"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert re.search(r"will start: \d+ serving workers", printed)
+
+
+def test_make_alone_lists_the_verbs() -> None:
+    printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert {"serve", "model", "train", "test", "check", "bench", "check-config"} <= {
+        line.split()[0] for line in printed.splitlines()
+    }
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path) -> Path:
+    """What the installation needs of a checkout, with no virtual environment yet."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    (tmp_path / "tools/venv.sh").write_text((ROOT / "tools/venv.sh").read_text())
+    (tmp_path / "requirements.txt").write_text("there-is-no-such-package==0\n")
+    return tmp_path
+
+
+def test_a_missing_python_is_one_line(bare_checkout: Path) -> None:
+    environment = {**os.environ, "PYTHON": "/no/such/python"}
+
+    start = subprocess.run(
+        ["make", "serve"], cwd=bare_checkout, env=environment, capture_output=True, text=True, check=False
+    )
+
+    told = [line for line in start.stderr.splitlines() if not line.startswith("make: ***")]
+    assert start.returncode != 0
+    assert told == ["make: no Python 3.11 or newer found; install one, or say PYTHON=/path/to/python3"]
+
+
+def test_a_failed_installation_is_one_line_and_is_tried_again(bare_checkout: Path) -> None:
+    environment = {**os.environ, "PIP_NO_INDEX": "1"}
+
+    starts = [
+        subprocess.run(
+            ["make", "serve"], cwd=bare_checkout, env=environment, capture_output=True, text=True, check=False
+        )
+        for _ in range(2)
+    ]
+
+    for start in starts:
+        told = [line for line in start.stderr.splitlines() if "the installation failed" in line]
+        assert start.returncode != 0
+        assert len(told) == 1
+        assert "there-is-no-such-package" in told[0]
+        assert "Traceback" not in start.stderr
