@@ -109,7 +109,7 @@ def parse(output: str) -> Load:
 
 
 def _percentile(percent: int, output: str) -> float:
-    found = _match(rf"^\s*{percent}%\s+{DURATION}$", output, f"{percent}th percentile")
+    found = _match(rf"^\s*{percent}%\s+{DURATION} *$", output, f"{percent}th percentile")
     return float(found.group(1)) * SECONDS[found.group(2)]
 
 

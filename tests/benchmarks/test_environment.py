@@ -15,7 +15,7 @@ def test_the_record_is_complete_and_names_no_place_of_this_machine(text_runtime:
 
 
 def test_settings_that_are_not_the_default_are_recorded() -> None:
-    settings = Settings(threads=8, execution="inline", port=1)  # type: ignore[call-arg]
+    settings = Settings(FORKCAST_THREADS=8, FORKCAST_EXECUTION="inline", PORT=1)  # type: ignore[call-arg]
 
     assert changed_settings(settings) == {"FORKCAST_THREADS": "8"}
 

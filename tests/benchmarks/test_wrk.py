@@ -13,7 +13,7 @@ Running 10s test @ http://127.0.0.1:8000/predict
      50%  890.00us
      75%    2.60ms
      90%    3.00ms
-     99%    1.20s
+     99%    1.20s 
   13500 requests in 10.01s, 2.50MB read
 Requests/sec:   1348.65
 Transfer/sec:      0.25MB
