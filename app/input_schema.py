@@ -1,8 +1,8 @@
 """What a model takes, and the one check of a request's values against it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -83,11 +83,8 @@ class TextInput:
     example: str = "a warm and funny film"
 
     def block(self, instances: Sequence[Any], where: Where) -> list[str]:
-        problems = [
-            Problem(where(index), reason) for index, text in enumerate(instances) if (reason := self._problem(text))
-        ]
-        if problems:
-            raise BadInput(problems)
+        wrong = ((index, reason) for index, text in enumerate(instances) if (reason := self._problem(text)))
+        refuse(Problem(where(index), reason) for index, reason in wrong)
         return list(instances)
 
     @staticmethod
@@ -139,17 +136,22 @@ class TableInput:
         return missing + ([Problem(at, f"has {len(extra)} columns that the model does not have")] if extra else [])
 
     def _checked(self, rows: list[list[Any]], where: Where) -> Instances:
-        problems = [
+        refuse(
             Problem(f"{where(index)}.{column.name}", reason)
             for index, row in enumerate(rows)
             for column, value in zip(self.columns, row, strict=True)
             if (reason := column.problem(value))
-        ]
-        if problems:
-            raise BadInput(problems)
+        )
         columns = zip(*rows, strict=True)
         arrays = {column.name: column.array(values) for column, values in zip(self.columns, columns, strict=True)}
         return np.column_stack(list(arrays.values())) if self.numeric else arrays
+
+
+def refuse(problems: Iterator[Problem]) -> None:
+    """Raise BadInput where there are problems; as many as it holds are looked for."""
+    first = list(islice(problems, BadInput.MOST_PROBLEMS))
+    if first:
+        raise BadInput(first)
 
 
 def _plain_numbers(rows: list[list[Any]]) -> Array | None:

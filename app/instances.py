@@ -21,6 +21,13 @@ def count(instances: Instances) -> int:
     return len(instances)
 
 
+def size(instances: Instances) -> int:
+    """What a predict of the block grows with: characters of texts (at least one a text), else rows."""
+    if isinstance(instances, list):
+        return sum(map(len, instances)) or len(instances)
+    return count(instances)
+
+
 def part(instances: Instances, start: int, stop: int) -> Instances:
     """Rows `start` to `stop` (exclusive); arrays are views."""
     if isinstance(instances, dict):

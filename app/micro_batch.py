@@ -16,7 +16,7 @@ import numpy as np
 from app import cost, metrics
 from app import instances as block
 from app.cost import CostCurve
-from app.errors import ForkcastError
+from app.errors import ForkcastError, InferenceFailed
 from app.execution import predict
 from app.instances import Instances
 from app.runtimes.base import Predictions, Runtime
@@ -60,13 +60,13 @@ class MicroBatch:
 
     A batch that is expected to cost more than the budget runs in the one inference thread. A request that is
     too large for one batch goes to the end of the queue after each chunk, so that small ones get their turn.
-    When a batch fails, each of its requests is tried alone: one bad request fails alone.
+    A batch that fails is halved until the requests at fault are alone: one bad request fails alone.
     """
 
     def __init__(self, max_batch_size: int, budget_seconds: float = BUDGET_SECONDS) -> None:
         self._max_batch_size = max_batch_size
         self._budget_seconds = budget_seconds
-        self._costs: dict[Runtime, CostCurve] = {}
+        self._costs: dict[Runtime, tuple[CostCurve, float]] = {}
         self._queue: deque[Entry] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
         # Whether the next batch is scheduled, or one is in the thread, which schedules it when it is back.
@@ -74,7 +74,8 @@ class MicroBatch:
         self._rows_waiting = 0
 
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
-        self._costs[runtime] = cost.measure(runtime, example, self._max_batch_size)
+        curve = cost.measure(runtime, example, self._max_batch_size)
+        self._costs[runtime] = curve, block.size(example) / block.count(example)
 
     async def run(self, runtime: Runtime, instances: Instances) -> Predictions:
         loop = asyncio.get_running_loop()
@@ -98,12 +99,18 @@ class MicroBatch:
             loop.call_soon(self._next_batch, loop, self._rows_waiting)
             return
         batch = self._cut()
-        rows = sum(piece.stop - piece.start for piece in batch)
-        if batch and self._costs[batch[0].entry.runtime].seconds(rows) > self._budget_seconds:
+        if batch and self._expected_seconds(batch) > self._budget_seconds:
             running = loop.run_in_executor(self._thread, outcomes, batch)
             running.add_done_callback(lambda done: self._hand_out(loop, batch, done.result()))
         else:
             self._hand_out(loop, batch, outcomes(batch))
+
+    def _expected_seconds(self, batch: list[Piece]) -> float:
+        """By the rows, and by their size where they are larger than the example that the curve was measured with."""
+        curve, example_size = self._costs[batch[0].entry.runtime]
+        rows = sum(piece.stop - piece.start for piece in batch)
+        size = sum(block.size(piece.instances) for piece in batch)
+        return curve.seconds(rows) * max(1.0, size / (rows * example_size))
 
     def _cut(self) -> list[Piece]:
         """The next batch, of one runtime; empty where all who waited have left."""
@@ -131,7 +138,7 @@ class MicroBatch:
 
     def _room(self, runtime: Runtime) -> int:
         """Rows of about the budget; where even two rows' worth of fixed cost exceeds it, what that buys."""
-        curve = self._costs[runtime]
+        curve, _ = self._costs[runtime]
         return curve.rows_within(max(self._budget_seconds, 2 * curve.seconds(1)))
 
     @staticmethod
@@ -159,15 +166,24 @@ class MicroBatch:
 
 
 def outcomes(batch: list[Piece]) -> list[Outcome]:
-    """What became of each piece; never raises, for the queue would stand still."""
+    """
+    What became of each piece; never raises, for the queue would stand still.
+
+    A batch that fails is halved until the requests at fault are alone: a few more predicts, not one for each request.
+    """
     if not batch:
         return []
     try:
         predictions = predict(batch[0].entry.runtime, block.concatenate([piece.instances for piece in batch]))
-    except ForkcastError as error:
+        return _shared_out(predictions, batch)
+    except Exception as error:
         if len(batch) == 1:
-            return [error]
-        return [outcome for piece in batch for outcome in outcomes([piece])]
+            return [error if isinstance(error, ForkcastError) else _failed(error)]
+    middle = len(batch) // 2
+    return outcomes(batch[:middle]) + outcomes(batch[middle:])
+
+
+def _shared_out(predictions: Predictions, batch: list[Piece]) -> list[Outcome]:
     answers: list[Outcome] = []
     start = 0
     for piece in batch:
@@ -175,6 +191,12 @@ def outcomes(batch: list[Piece]) -> list[Outcome]:
         answers.append(predictions.part(start, stop))
         start = stop
     return answers
+
+
+def _failed(cause: Exception) -> InferenceFailed:
+    failure = InferenceFailed()
+    failure.__cause__ = cause
+    return failure
 
 
 def joined(answers: list[Predictions]) -> Predictions:

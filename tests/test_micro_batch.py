@@ -2,8 +2,12 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
+import numpy as np
+
+from app.errors import InferenceFailed
 from app.micro_batch import MicroBatch
 from app.runtimes.base import Predictions
 from tests.test_execution import Echo, run
@@ -212,3 +216,56 @@ def test_a_batch_never_mixes_two_models() -> None:
 
     assert first.batches == [["1"], ["3", "4"]]
     assert second.batches == [["2"]]
+
+
+def test_one_bad_request_among_many_costs_a_few_predicts_and_not_one_for_each() -> None:
+    runtime = Echo()
+    requests = [["bad"] if number == 37 else [str(number)] for number in range(64)]
+
+    answers = answers_of(MicroBatch(64), runtime, requests)
+
+    assert [isinstance(answer, Exception) for answer in answers] == [number == 37 for number in range(64)]
+    assert len(runtime.batches) <= 13
+
+
+def test_a_batch_that_cannot_be_formed_does_not_stop_the_queue() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def main() -> list[Any]:
+        foreign = np.zeros((1, 2))
+        mixed = await asyncio.gather(
+            executor.run(runtime, foreign), executor.run(runtime, ["a"]), return_exceptions=True
+        )
+        return [*mixed, await asyncio.wait_for(executor.run(runtime, ["next"]), 30)]
+
+    foreign, text, following = run(executor, main, runtime)
+
+    assert isinstance(foreign, InferenceFailed)
+    assert (text.values, following.values) == (["<a>"], ["<next>"])
+
+
+class Slow(Echo):
+    """Takes a millisecond a batch, however long the texts are."""
+
+    def predict(self, instances: Any) -> Predictions:
+        until = time.perf_counter() + 0.001
+        while time.perf_counter() < until:
+            pass
+        return super().predict(instances)
+
+
+def test_texts_much_longer_than_the_example_are_predicted_off_the_loop() -> None:
+    executor, runtime = MicroBatch(8, budget_seconds=0.5), Slow()
+
+    async def main() -> tuple[set[int], set[int]]:
+        runtime.threads.clear()
+        await executor.run(runtime, ["short"])
+        short = set(runtime.threads)
+        runtime.threads.clear()
+        await executor.run(runtime, ["x" * 10_000])
+        return short, set(runtime.threads)
+
+    short, long = run(executor, main, runtime)
+
+    assert short == {threading.get_ident()}
+    assert threading.get_ident() not in long
