@@ -62,6 +62,7 @@ def pre_fork(server, worker):
 
 
 def post_fork(server, worker):
+    lifecycle.obey_signals(worker.ppid)
     gc.enable()
     metrics.become(worker.slot)
     lifecycle.seed_random_numbers()

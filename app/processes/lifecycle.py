@@ -7,7 +7,9 @@ import gc
 import json
 import os
 import random
+import signal
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -27,6 +29,9 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 
+
+# From linux/prctl.h: the signal that a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
 
 slots = Slots()
 
@@ -91,6 +96,21 @@ def freeze_heap() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def obey_signals(arbiter: int) -> None:
+    """
+    Let a TERM end a worker that still boots, and the arbiter's end end its workers.
+
+    Until Gunicorn resets them, a child has the arbiter's handlers, which queue signals for a loop it does not run.
+    Without the second, workers of an arbiter that was killed would go on serving and keep its port.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != arbiter:
+        sys.exit(0)
+
+
 def seed_random_numbers() -> None:
     """Gunicorn seeds the standard library's generator after the fork; numpy's would be the same in all workers."""
     np.random.seed(random.getrandbits(32))
@@ -107,10 +127,18 @@ def announce(settings: Settings, models: ModelStore, workers: int) -> None:
     if models.loaded:
         lines += ["try      " + example_curl(base, models)]
     log.info("serving", address=base, workers=workers, execution=settings.execution)
-    if "INVOCATION_ID" not in os.environ:  # systemd's journal has the event above
+    if not _writes_to_journal():  # which has the event above
         print("\n" + "\n".join(f"  {line}" for line in lines) + "\n", flush=True)  # noqa: T201
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         log.warning("no API keys: whoever reaches this address may use the model", host=settings.host)
+
+
+def _writes_to_journal() -> bool:
+    """Whether stdout is the stream that systemd says it gave to the journal (systemd.exec, JOURNAL_STREAM)."""
+    with contextlib.suppress(OSError, ValueError):
+        output = os.fstat(sys.stdout.fileno())
+        return os.environ.get("JOURNAL_STREAM") == f"{output.st_dev}:{output.st_ino}"
+    return False
 
 
 def example_curl(base: str, models: ModelStore) -> str:

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import StartServers, serving
+from tests.server.conftest import StartServer, StartServers, serving
 from tests.server.running_server import Answer, Server, spawned
 
 # Less than the request in flight takes, so that no test passes by waiting for it.
@@ -101,3 +102,17 @@ def start_that_is_refused(project: Path, folder: Path, **settings: str) -> None:
     """The cheapest start there is: with its state folder made, and its settings refused before a model is loaded."""
     with spawned(project, folder / "refused.log", {"FORKCAST_THREADS": "none", **settings}) as server:
         assert server.wait_for_exit() == 1, server.log
+
+
+def test_workers_leave_when_their_arbiter_is_killed(start_server: StartServer, text_model: Path) -> None:
+    server = start_server(text_model)
+    workers = server.worker_pids
+
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait_for_exit()
+
+    deadline = time.monotonic() + QUICKLY_SECONDS
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline, "workers go on without their arbiter"
+        time.sleep(0.05)
+    assert len(workers) == 2
