@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AliasGenerator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "FORKCAST_"
@@ -38,7 +38,12 @@ Switch = Literal["on", "off"]
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, env_ignore_empty=True, extra="ignore"
+        alias_generator=AliasGenerator(validation_alias=lambda field: PREFIX + field.upper()),
+        case_sensitive=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     host: str = Field(default="127.0.0.1", validation_alias="HOST")
@@ -90,7 +95,7 @@ class Settings(BaseSettings):
     """Instances of the largest request; beyond it the answer is 422."""
 
     request_timeout_seconds: int = Field(default=30, ge=1, le=3600)
-    """The longest that an answer may take: workers get 5 s more to finish, and are replaced after 10 s more."""
+    """What an answer may take: a stopping worker gets 5 s more to finish, a silent one is replaced after 10 s more."""
 
     content_filter: Literal["generate", "all", "off"] = "generate"
     """Which texts are refused for hate and violence: prompts of text generation only, every text, or none."""
@@ -158,7 +163,7 @@ class Settings(BaseSettings):
 
 def environment_name(field: str) -> str:
     """`PORT` for `port`, `FORKCAST_THREADS` for `threads`."""
-    return str(Settings.model_fields[field].validation_alias or PREFIX + field.upper())
+    return str(Settings.model_fields[field].validation_alias)
 
 
 def load_settings(env_file: Path = ENV_FILE) -> Settings:
@@ -189,8 +194,8 @@ def _unknown_names(given: Mapping[str, Any]) -> list[str]:
     known = [environment_name(field) for field in Settings.model_fields]
     problems = []
     for name in sorted(set(given) - set(known)):
-        if name.startswith(PREFIX):
-            close = difflib.get_close_matches(name, known, n=1)
+        if name.upper().startswith(PREFIX):
+            close = difflib.get_close_matches(name.upper(), known, n=1)
             problems.append(f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
     return problems
 

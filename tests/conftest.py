@@ -17,7 +17,7 @@ from app.main import create_app
 from app.model_store import ModelStore
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
-from app.settings import PREFIX, Settings
+from app.settings import PREFIX, Settings, environment_name
 
 TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless and dull", "funny", "bad and dull"]
 LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
@@ -53,7 +53,8 @@ def client_of() -> Iterator[MakeClient]:
     clients: list[TestClient] = []
 
     def make(runtime: Runtime | None, **settings: object) -> TestClient:
-        app = create_app(Settings(**settings), ModelStore(runtime))  # type: ignore[arg-type]
+        given = {environment_name(field): value for field, value in settings.items()}
+        app = create_app(Settings(**given), ModelStore(runtime))  # type: ignore[arg-type]
         client = TestClient(app, raise_server_exceptions=False)
         client.__enter__()
         clients.append(client)

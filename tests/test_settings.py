@@ -80,6 +80,17 @@ def test_a_misspelt_setting_is_refused_with_the_right_name(
         load_settings(env_file)
 
 
+def test_names_in_lower_case_are_not_settings(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("port", "1234")
+    port = load_settings(env_file).port
+    monkeypatch.setenv("forkcast_execution", "inline")
+
+    with pytest.raises(SettingsInvalid, match="forkcast_execution is not a setting; did you mean FORKCAST_EXECUTION"):
+        load_settings(env_file)
+
+    assert port == 8000
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,9 +1,10 @@
 """`make model`: the default model, trained from the reviews beside this file."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsInvalid, load_settings
 
 EXAMPLE = "a warm and funny film"
 REVIEWS = Path(__file__).with_name("reviews.csv")
@@ -14,7 +15,11 @@ def main() -> None:
     parser.add_argument("--if-needed", action="store_true", help="do nothing if it is there, or another is served")
     options = parser.parse_args()
     default = Path(Settings.model_fields["model_uri"].default)
-    if options.if_needed and (default.exists() or load_settings().model_uri != str(default)):
+    try:
+        served = load_settings().model_uri
+    except SettingsInvalid as error:
+        sys.exit(str(error))
+    if options.if_needed and (default.exists() or served != str(default)):
         return
     # Not at the top: `make serve` asks each time, and scikit-learn takes a second to import.
     from app.training.__main__ import train
