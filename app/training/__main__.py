@@ -17,6 +17,8 @@ def train(data: Path, *, target: str | None, out: Path, name: str, example: Any 
     """Judge on held-out rows, then train on all of them, and write the artifact with its manifest."""
     dataset = read_dataset(data, target)
     report = held_out_report(dataset)
+    if dataset.left_out:
+        print(f"{dataset.left_out} rows have no target and are left out")
     print("\n".join(report.lines()))
     metadata = release(fitted(dataset), dataset, report, name=name, out=out, example=example)
     print(f"trained on all {len(dataset.target)} rows: {out}, version {metadata.version}")

@@ -8,7 +8,13 @@ import pandas
 from app.input_schema import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, Kind
 from app.training.csv_file import TrainingRefused
 
-DATE = re.compile(r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ,].*)?")
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+DAY = r"\d{1,2}(st|nd|rd|th)?\.?"
+DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+    rf"|{DAY}[ -]{MONTH}[ -]\d{{2,4}}|{MONTH} {DAY},? \d{{4}})([T ,].*)?",
+    re.IGNORECASE,
+)
 # Beyond this a string column holds names or sentences, which a table model would learn by heart.
 MOST_CATEGORIES = 1_000
 WORDS_OF_FREE_TEXT = 4

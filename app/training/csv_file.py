@@ -29,6 +29,10 @@ def read_frame(path: Path) -> pandas.DataFrame:
     for name, count in Counter(names).items():
         if name and count > 1:
             raise TrainingRefused(f"{path.name} has {count} columns named {name!r}")
+    if not str(names.iloc[0]).strip():
+        raise TrainingRefused(
+            f"{path.name} has no name over its first column; if it only counts the rows, leave it out"
+        )
     return frame
 
 

@@ -2,7 +2,7 @@
 
 import reprlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,17 @@ SHORT.maxstring = 60
 
 @dataclass(frozen=True)
 class Dataset:
-    """`features` is a series of texts, or a frame with the typed `columns`; `target` has no missing value."""
+    """
+    `features` is a series of texts, or a frame with the typed `columns`; `target` has no missing value.
+
+    `left_out` rows of the file had no target: nothing there, or a word that says so, such as NA.
+    """
 
     features: Any
     target: Any
     columns: tuple[Column, ...] | None
     task: Task
+    left_out: int = 0
 
     @property
     def text(self) -> bool:
@@ -66,10 +71,11 @@ def read_dataset(path: Path, target: str | None) -> Dataset:
     if target is None or (list(features.columns) == ["text"] and holds_free_text(features["text"])):
         if "text" not in features.columns:
             raise TrainingRefused(f"{path.name} has no column 'text'; for a table say which column is the TARGET")
-        return _texts(features["text"], answers, path.name)
+        return replace(_texts(features["text"], answers, path.name), left_out=len(frame) - len(answers))
     if features.empty:
         raise TrainingRefused(f"{path.name} has no column but {wanted!r}")
-    return Dataset(features, answers, tuple(typed_column(features[name]) for name in features.columns), _task(answers))
+    columns = tuple(typed_column(features[name]) for name in features.columns)
+    return Dataset(features, answers, columns, _task(answers), left_out=len(frame) - len(answers))
 
 
 def _texts(texts: Any, answers: Any, file: str) -> Dataset:

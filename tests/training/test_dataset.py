@@ -157,7 +157,16 @@ def test_bool_labels_are_bools_where_one_is_missing(write_csv: WriteCsv) -> None
     assert read_dataset(path, "y").target.dtype == bool
 
 
-DATES = ["2024-01-31", "2024/1/5", "31.12.2024", "5/6/24", "2024-01-31 10:00:00", "2024-01-31T10:00:00Z"]
+DATES = [
+    "2024-01-31",
+    "2024/1/5",
+    "31.12.2024",
+    "5/6/24",
+    "2024-01-31 10:00:00",
+    "2024-01-31T10:00:00Z",
+    "5 Jan 2024",
+    "March 5th 2024",
+]
 
 
 @pytest.mark.parametrize("date", DATES)
