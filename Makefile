@@ -9,7 +9,7 @@ help: ## list these commands
 
 serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT
 	@$(PYTHON_RUN) -m app.demo --if-needed
-	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec .venv/bin/gunicorn -c gunicorn.conf.py
+	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
 
 model: .venv/.installed ## train the default model and print how good it is
 	@$(PYTHON_RUN) -m app.demo

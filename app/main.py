@@ -108,10 +108,13 @@ def make_content_filter(settings: Settings) -> ContentFilter:
     return BlockedTerms(read_terms(settings.blocked_terms_file or DEFAULT_TERMS))
 
 
-def make_executor(settings: Settings) -> Executor:
+def make_executor(settings: Settings, models: ModelStore) -> Executor:
+    """Raises ModelNotReady for threads around a model that may be called from one at a time only."""
     if settings.execution == "inline":
         return Inline()
     if settings.execution == "threads":
+        if settings.threads > 1 and models.loaded and not models.current.thread_safe:
+            raise ModelNotReady("the model cannot predict in several threads at once; set FORKCAST_THREADS=1")
         return Threads(settings.threads)
     return MicroBatch(settings.max_batch_size)
 
@@ -121,7 +124,7 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        executor = make_executor(settings)
+        executor = make_executor(settings, models)
 
         def predictor_of(held: ModelStore) -> Predictor:
             return Predictor(models=held, executor=executor, content_filter=content_filter, most_rows=settings.max_rows)

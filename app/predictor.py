@@ -10,7 +10,6 @@ from app import instances as block
 from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem
 from app.execution import Executor
-from app.input_schema import Where
 from app.model_store import ModelStore
 from app.runtimes.base import Golden, ModelMetadata, Predictions, Runtime
 
@@ -37,16 +36,16 @@ class Predictor:
         self._content_filter = content_filter
         self._most_rows = most_rows
 
-    async def predict(self, instances: Sequence[Any], where: Where) -> Answer:
+    async def predict(self, instances: Sequence[Any], field: str, *, listed: bool) -> Answer:
         """
-        Predict instances in their JSON form; `where(i)` is what the caller calls instance i.
+        Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them.
 
         Raises BadInput, RefusedByModel, ContentRejected, ModelNotReady or InferenceFailed.
         """
         runtime = self._models.current
         if not 1 <= len(instances) <= self._most_rows:
-            raise BadInput([Problem("instances", f"must be 1 to {self._most_rows}, not {len(instances)}")])
-        rows = runtime.metadata.inputs.block(instances, where)
+            raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {len(instances)}")])
+        rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
         self._content_filter.check(block.texts(rows))
         predictions = await self._executor.run(runtime, rows)
         return Answer(runtime.metadata, predictions)

@@ -29,5 +29,7 @@ fi
 
 mkdir -p var
 echo "installing $requirements into .venv" >&2
-.venv/bin/python -m pip install --disable-pip-version-check -r "$requirements" >var/install.log 2>&1 ||
-    fail "the installation failed: $(grep -i '^error' var/install.log | tail -1) (all of it: var/install.log)"
+if ! .venv/bin/python -m pip install --disable-pip-version-check -r "$requirements" >var/install.log 2>&1; then
+    reason=$(grep -i '^error' var/install.log | tail -1)
+    fail "the installation failed: ${reason:-$(tail -1 var/install.log)} (all of it: var/install.log)"
+fi

@@ -107,7 +107,7 @@ def add(router: APIRouter, model: ModelMetadata, path: str, form: type[Body], fi
 def predict_one(form: TypeAdapter[Body], field: str) -> Handler:
     async def predict(request: Request) -> Response:
         body = await read(request, form)
-        answer = await serving(request).predictor.predict([getattr(body, field)], lambda index: field)
+        answer = await serving(request).predictor.predict([getattr(body, field)], field, listed=False)
         return encoded({**prediction(answer, 0), **signature(answer, request)})
 
     return predict
@@ -116,7 +116,7 @@ def predict_one(form: TypeAdapter[Body], field: str) -> Handler:
 def predict_batch(form: TypeAdapter[Body], field: str) -> Handler:
     async def predict(request: Request) -> Response:
         body = await read(request, form)
-        answer = await serving(request).predictor.predict(getattr(body, field), lambda index: f"{field}[{index}]")
+        answer = await serving(request).predictor.predict(getattr(body, field), field, listed=True)
         predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
         return encoded({"predictions": predictions, **signature(answer, request)})
 
@@ -128,7 +128,7 @@ REVIEW = TypeAdapter(ReviewBody)
 
 async def predict_sentiment(request: Request) -> Response:
     body = await read(request, REVIEW)
-    answer = await serving(request).predictor.predict([body.review_text], lambda index: "review_text")
+    answer = await serving(request).predictor.predict([body.review_text], "review_text", listed=False)
     return encoded({"sentiment": answer.predictions.values[0]})
 
 

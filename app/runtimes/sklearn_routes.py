@@ -70,10 +70,13 @@ def delegates(estimator: Any) -> list[Any]:
     if isinstance(estimator, TransformedTargetRegressor):
         return [estimator.regressor_]
     if isinstance(estimator, CalibratedClassifierCV):
-        return [each.estimator for each in estimator.calibrated_classifiers_]
+        return [estimator.calibrated_classifiers_[0].estimator]
     if isinstance(estimator, AROUND_ONE):
         return [estimator.estimator_]
-    if isinstance(estimator, COMMITTEES + ONE_PER_CLASS):
+    if isinstance(estimator, ONE_PER_CLASS):
+        # All are clones of one, and there can be hundreds.
+        return [estimator.estimators_[0]]
+    if isinstance(estimator, COMMITTEES):
         return [each for each in estimator.estimators_ if not isinstance(each, str)]
     return []
 
@@ -83,11 +86,12 @@ def _through_pipeline(pipeline: Pipeline, entries: Sequence[Entry]) -> Iterator[
     if not steps:
         yield from ((name, position, []) for name, position in entries)
         return
+    # Beyond the first step a column's way through a ColumnTransformer cannot be told: it may take any.
+    later = [[route for _, _, route in _routes(step, [("", None)])] or [[]] for step in steps[1:]]
+    tails = [[step for route in tail for step in route] for tail in product(*later)]
     for name, position, head in _routes(steps[0], entries):
-        # Beyond a step that mixes columns, a step inside a later ColumnTransformer cannot be told.
-        later = [list(_routes(step, [(name, None)])) or [(name, None, [])] for step in steps[1:]]
-        for tail in product(*later):
-            yield name, None, _positioned([*head, *(step for _, _, route in tail for step in route)], position)
+        for tail in tails:
+            yield name, None, _positioned([*head, *tail], position)
 
 
 def _positioned(route: Route, position: int | None) -> Route:

@@ -110,7 +110,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/predict", "x", "body"),
     ("/predict", None, "body"),
     ("/predict_batch", {"texts": "x"}, "texts"),
-    ("/predict_batch", {"texts": []}, "instances"),
+    ("/predict_batch", {"texts": []}, "texts"),
     ("/predict_batch", {"texts": ["x", 1]}, "texts[1]"),
     ("/predict_sentiment/", {"review_text": ""}, "review_text"),
 ]
