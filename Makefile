@@ -2,7 +2,7 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve model train check-config test test-deploy check lint types bench bench-quick bench-memory bench-models bench-report clean
+.PHONY: help serve model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-models bench-report clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -34,7 +34,10 @@ lint: .venv/.installed-dev
 types: .venv/.installed-dev
 	@.venv/bin/mypy
 
-check: lint types test ## lint, types and tests: what CI runs
+readme: .venv/.installed-dev
+	@$(PYTHON_RUN) -m benchmarks.report --check
+
+check: lint types readme test ## lint, types and tests: what CI runs
 
 bench: .venv/.installed ## measure workers against execution modes on a text model (needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.scaling
