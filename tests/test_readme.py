@@ -1,5 +1,6 @@
 """The README's promises: its commands run, and its answer is the real one."""
 
+import contextlib
 import json
 import os
 import re
@@ -58,6 +59,14 @@ class Serving:
             return httpx2.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
         except httpx2.TransportError:
             return False
+
+    def wait_until_gone(self) -> None:
+        deadline = time.monotonic() + 10
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.killpg(self.process.pid, 0)
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.05)
 
     def interrupt(self) -> int:
         """What Ctrl-C does: the whole foreground group gets SIGINT."""
@@ -125,10 +134,10 @@ def test_ctrl_c_stops_the_server_cleanly(tmp_path: Path) -> None:
 
     server.interrupt()
 
+    # make itself ends at the signal, perhaps a moment before the server that it started.
+    server.wait_until_gone()
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{server.port}/readyz")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(server.process.pid, 0)
     assert "Traceback" not in server.log.read_text()
 
 

@@ -3,7 +3,8 @@ import json
 import os
 import resource
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ def quantities(write_csv: WriteCsv) -> Dataset:
     return read_dataset(write_csv("size,y", (f"{row},{row / 4}" for row in range(40))), "y")
 
 
-@pytest.fixture
-def limit_file_size() -> Iterator[Callable[[int], None]]:
-    """Files beyond so many bytes cannot be written, as on a full disk."""
+@contextmanager
+def file_size_limited(size: int) -> Iterator[None]:
+    """Files beyond so many bytes cannot be written, as on a full disk; not for longer, for a log may be such a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def released(dataset: Dataset, out: Path, **options: Any) -> ModelMetadata:
@@ -153,13 +157,12 @@ def test_a_release_over_an_old_one_replaces_both_files(texts: Dataset, table: Da
 
 
 def test_an_artifact_that_cannot_be_written_leaves_the_old_pair_and_nothing_else(
-    texts: Dataset, table: Dataset, tmp_path: Path, limit_file_size: Callable[[int], None]
+    texts: Dataset, table: Dataset, tmp_path: Path
 ) -> None:
     out = tmp_path / "models" / "churn.joblib"
     old = released(texts, out)
-    limit_file_size(1_000)
 
-    with pytest.raises(OSError, match="File too large"):
+    with file_size_limited(1_000), pytest.raises(OSError, match="File too large"):
         released(table, out)
 
     assert load(out).metadata.version == old.version
@@ -167,16 +170,16 @@ def test_an_artifact_that_cannot_be_written_leaves_the_old_pair_and_nothing_else
 
 
 def test_a_manifest_that_cannot_be_written_leaves_the_old_pair_and_nothing_else(
-    texts: Dataset, quantities: Dataset, tmp_path: Path, limit_file_size: Callable[[int], None]
+    texts: Dataset, quantities: Dataset, tmp_path: Path
 ) -> None:
     out = tmp_path / "models" / "churn.joblib"
     old = released(texts, out)
     joblib.dump(unfitted(texts).fit(texts.features, texts.target), tmp_path / "size")
-    limit_file_size((tmp_path / "size").stat().st_size + 100)
+    enough_for_the_artifact = (tmp_path / "size").stat().st_size + 100
     many = {f"figure {number}": 0.5 for number in range(1_000)}
     estimator = unfitted(texts).fit(texts.features.iloc[::-1], texts.target.iloc[::-1])
 
-    with pytest.raises(OSError, match="File too large"):
+    with file_size_limited(enough_for_the_artifact), pytest.raises(OSError, match="File too large"):
         release(estimator, texts, Report(24, 6, many), name="churn", out=out)
 
     assert names(out.parent) == ["churn.joblib", "churn.manifest.json"]
