@@ -42,7 +42,7 @@ class BadInput(ForkcastError):
 
 class RefusedByModel(ForkcastError):
     """
-    The estimator raised ValueError for one request alone, or had no finite answer.
+    The estimator raised ValueError or TypeError for one request alone, or had no finite answer.
 
     Each worker has predicted the model's example before it is ready, so the values are at fault, not the model.
     """

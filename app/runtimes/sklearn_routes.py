@@ -35,8 +35,7 @@ Route = list[Step]
 
 def routes(estimator: Any, names: Sequence[str]) -> Iterator[tuple[str, Route]]:
     """Each way from one of the columns `names` to the answer; a dropped column has none."""
-    for name, position, route in _routes(estimator, [(name, index) for index, name in enumerate(names)]):
-        del position
+    for name, _, route in _routes(estimator, [(name, index) for index, name in enumerate(names)]):
         yield name, route
 
 

@@ -21,9 +21,16 @@ def taken() -> Iterator[tuple[str, int]]:
         yield listener.getsockname()
 
 
+def refused(addresses: list[object]) -> bool:
+    try:
+        refuse_port_in_use(addresses)
+    except StartRefused:
+        return True
+    return False
+
+
 def test_a_port_in_use_is_refused(taken: tuple[str, int]) -> None:
-    with pytest.raises(StartRefused):
-        refuse_port_in_use([taken])
+    assert refused([taken])
 
 
 def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path, taken: tuple[str, int]) -> None:
@@ -31,13 +38,13 @@ def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path, taken: tuple[str,
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()
 
-    refuse_port_in_use([free, str(tmp_path / "socket")])
+    assert not refused([free, str(tmp_path / "socket")])
 
 
 def test_a_port_that_systemd_holds_is_ours(monkeypatch: pytest.MonkeyPatch, taken: tuple[str, int]) -> None:
     monkeypatch.setenv("LISTEN_FDS", "1")
 
-    refuse_port_in_use([taken])
+    assert not refused([taken])
 
 
 def test_the_example_request_survives_a_shell() -> None:
