@@ -24,9 +24,9 @@ RUN_BY = {
     "make serve": "here",
     "curl": "here",
     "make check-config": "here",
-    "MODEL_URI=/srv/models/churn.joblib make serve": "tests/server/, with models of many kinds",
-    "make train DATA=reviews.csv": "tests/training/test_commands.py",
-    "make train DATA=customers.csv TARGET=churned": "tests/training/test_commands.py",
+    "MODEL_URI=/srv/models/churn.joblib make serve": "here, with a model of its own",
+    "make train DATA=reviews.csv": "here",
+    "make train DATA=customers.csv TARGET=churned": "here",
     "MODEL_URI=/srv/models/churn.joblib make bench": ".ci/run, as make bench-quick",
     "make test": ".ci/run, within make check",
 }
@@ -35,12 +35,12 @@ RUN_BY = {
 class Serving:
     """`make serve` as a person runs it, on another port."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, **settings: str) -> None:
         self.log = log
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        environment = {**os.environ, "PORT": str(self.port)}
+        environment = {**os.environ, "PORT": str(self.port), **settings}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
@@ -139,6 +139,40 @@ def test_ctrl_c_stops_the_server_cleanly(tmp_path: Path) -> None:
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{server.port}/readyz")
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_table_is_trained_on_and_its_model_is_served(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text("age,churned\n" + "".join(f"{n},{n > 20}\n" for n in range(40)))
+    out = tmp_path / "churn.joblib"
+
+    train(DATA=f"{tmp_path}/customers.csv", TARGET="churned", OUT=str(out))
+    server = Serving(tmp_path / "log", MODEL_URI=str(out))
+    try:
+        server.wait_until_ready()
+        asked = {"features": {"age": 39}}
+        answer = httpx2.post(f"http://127.0.0.1:{server.port}/predict", json=asked).json()
+    finally:
+        server.interrupt()
+        server.wait_until_gone()
+
+    assert (answer["label"], answer["model"]["name"]) == (True, "churn")
+
+
+def test_texts_are_trained_on_with_a_report(tmp_path: Path) -> None:
+    reviews = "".join(f"{word} film number {n},{word}\n" for n in range(20) for word in ("good", "bad"))
+    (tmp_path / "reviews.csv").write_text("text,label\n" + reviews)
+
+    printed = train(DATA=f"{tmp_path}/reviews.csv", OUT=f"{tmp_path}/reviews.joblib")
+
+    assert "accuracy" in printed
+    assert (tmp_path / "reviews.manifest.json").exists()
+
+
+def train(**variables: str) -> str:
+    """What `make train` prints."""
+    given = [f"{name}={value}" for name, value in variables.items()]
+    run = subprocess.run(["make", "train", *given], cwd=ROOT, capture_output=True, text=True, check=True)
+    return run.stdout
 
 
 def test_check_config_prints_what_will_be_started() -> None:
