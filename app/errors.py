@@ -6,7 +6,6 @@ ForkcastError
 ├── RefusedByModel      values of the right form that this model cannot predict
 ├── BodyTooLarge        a body without a declared length went on beyond the limit
 ├── ContentRejected     the content filter said no
-├── ModelNotFound       no such model or version here
 ├── ModelNotReady       no model is loaded, or this one cannot be
 ├── Overloaded          shed before any work was done
 └── InferenceFailed     the runtime raised; the cause is chained
@@ -59,11 +58,6 @@ class BodyTooLarge(ForkcastError):
 class ContentRejected(ForkcastError):
     def __init__(self, index: int) -> None:
         super().__init__(f"Text {index} has inappropriate content")
-
-
-class ModelNotFound(ForkcastError):
-    def __init__(self) -> None:
-        super().__init__("No such model or version is served here")
 
 
 class ModelNotReady(ForkcastError):

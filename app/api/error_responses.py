@@ -18,7 +18,6 @@ STATUS: dict[type[errors.ForkcastError], int] = {
     errors.RefusedByModel: 422,
     errors.BodyTooLarge: 413,
     errors.ContentRejected: 400,
-    errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
     errors.Overloaded: 503,
     errors.InferenceFailed: 500,
