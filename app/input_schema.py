@@ -10,7 +10,8 @@ import numpy as np
 from app.errors import BadInput, Problem
 from app.instances import Array, Instances
 
-Kind = Literal["number", "boolean", "string", "any"]
+# A numeric column takes numbers and booleans.
+Kind = Literal["number", "boolean", "numeric", "string", "any"]
 # Trees compute in single precision: a larger number is refused here by its name rather than inside the model.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 MOST_TEXT_CHARACTERS = 10_000
@@ -29,7 +30,7 @@ class Column:
         """The reason why this column cannot take the value, or None."""
         if value is None:
             return None if self.nullable else "must not be null"
-        if self.kind == "number" or (self.kind == "any" and type(value) in (int, float)):
+        if self.kind == "number" or (self.kind in ("numeric", "any") and type(value) in (int, float)):
             if type(value) not in (int, float):
                 return "must be a number"
             # Written so that NaN is refused as well.
@@ -37,6 +38,8 @@ class Column:
                 return "must be a finite number of at most 3.4e38"
         elif self.kind == "boolean" and type(value) is not bool:
             return "must be true or false"
+        elif self.kind == "numeric" and type(value) is not bool:
+            return "must be a number, true or false"
         elif self.kind == "string" and type(value) is not str:
             return "must be a string"
         elif type(value) not in (str, bool):
@@ -50,7 +53,7 @@ class Column:
     def array(self, values: Sequence[Any]) -> Array:
         """The checked values as one array, null as NaN: what estimators take for a missing value."""
         present = [np.nan if value is None else value for value in values]
-        if self.kind == "number" or (self.kind == "any" and {int, float}.issuperset(map(type, present))):
+        if self.kind == "number" or (self.kind in ("numeric", "any") and {int, float}.issuperset(map(type, present))):
             return np.array(present, dtype=np.float64)
         if self.kind == "boolean" and not self.nullable:
             return np.array(present, dtype=np.bool_)

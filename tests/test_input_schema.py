@@ -1,5 +1,5 @@
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -90,12 +90,22 @@ def test_mixed_columns_are_one_array_each() -> None:
     assert np.isnan(rows["extra"][1])
 
 
+def test_a_numeric_column_takes_numbers_and_booleans() -> None:
+    inputs = one_column("numeric")
+
+    assert [inputs.block(rows, where)["value"].tolist() for rows in ([[1], [2.5]], [[True]], [[True], [2]])] == [
+        [1.0, 2.5], [True], [True, 2],
+    ]  # fmt: skip
+
+
 HUGE = [LARGEST_NUMBER * 1.01, 1e39, -1e39, 10**39, 10**400, -(10**400)]
 NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
 
 
 @pytest.mark.parametrize("value", HUGE + NO_NUMBERS, ids=lambda value: f"{str(value)[:6]}")
-@pytest.mark.parametrize("inputs", [one_column("number"), one_column("number", nullable=True), one_column("any")])
+@pytest.mark.parametrize(
+    "inputs", [one_column("number"), one_column("number", nullable=True), one_column("numeric"), one_column("any")]
+)
 def test_a_number_that_is_not_finite_or_too_large_is_refused(inputs: TableInput, value: float) -> None:
     assert problems(inputs, {"value": value}) == [
         ("instances[0].value", "must be a finite number of at most 3.4e38")
@@ -114,6 +124,7 @@ JUNK: dict[Kind, tuple[list[Any], str]] = {
     "number": ([True, False, "1", "1.5", "NaN", "", [], [1], {}, {"value": 1}], "must be a number"),
     "boolean": ([0, 1, 1.0, "true", "", [], [True], {}], "must be true or false"),
     "string": ([0, 1.5, True, [], ["x"], {}, {"x": "y"}], "must be a string"),
+    "numeric": (["1", "", "true", [], [1], {}], "must be a number, true or false"),
     "any": ([[], [1], {}, {"value": 1}], "must be a string, a number or a boolean"),
 }
 WRONG = [(kind, value, reason) for kind, (values, reason) in JUNK.items() for value in values]
@@ -125,7 +136,7 @@ def test_a_value_of_another_type_is_refused_with_the_type_that_is_meant(kind: Ki
     assert problems(one_column(kind, nullable=True), [value]) == [("instances[0].value", reason)]
 
 
-@pytest.mark.parametrize("kind", ["number", "boolean", "string", "any"])
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_null_is_refused_unless_the_column_takes_it(kind: Kind) -> None:
     rows = one_column(kind, nullable=True).block([[None]], where)
 

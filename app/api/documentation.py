@@ -77,7 +77,13 @@ def column_schema(column: Column) -> Schema:
     if column.categories is not None:
         values: list[Any] = sorted(column.categories, key=str)
         return {"enum": values + ([None] if column.nullable else [])}
-    kinds = {"number": [number], "string": [string], "boolean": [boolean], "any": [number, string, boolean]}
+    kinds = {
+        "number": [number],
+        "boolean": [boolean],
+        "numeric": [number, boolean],
+        "string": [string],
+        "any": [number, string, boolean],
+    }
     choices: list[Schema] = kinds[column.kind] + ([{"type": "null"}] if column.nullable else [])
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
 

@@ -84,10 +84,18 @@ def _column(name: str, route: Route) -> Column:
         if getattr(estimator, "_preprocessor", None) is not None:
             # Boosted trees that encode the categories of a pandas column themselves.
             raise ModelNotReady(UNTOLD)
-        passed_through = step is not route[0] and isinstance(route[0].estimator, FunctionTransformer)
-        known = type(estimator).__module__.startswith("sklearn.") and not passed_through
-        return Column(name, "number" if known else "any", nullable)
+        return Column(name, _computed_kind(estimator, first=step is route[0]), nullable)
     return Column(name, "any", nullable)
+
+
+def _computed_kind(estimator: Any, first: bool) -> Kind:
+    """What an estimator computes with, at the beginning of the column's way or behind steps that changed nothing."""
+    if not type(estimator).__module__.startswith("sklearn."):
+        return "any"
+    if first:
+        return "number"
+    # A transformer there may stand in a ColumnTransformer that gives it other columns only.
+    return "numeric" if hasattr(estimator, "predict") else "any"
 
 
 def _category_column(name: str, step: Step, nullable: bool) -> Column:
@@ -156,7 +164,8 @@ def _merged(name: str, seen: list[Column]) -> Column:
     closed = [column.categories for column in seen if column.categories is not None]
     return Column(
         name,
-        kinds[0] if kinds else "any",
+        # A way that takes numbers and booleans leaves the choice to one that takes only one of them.
+        min(kinds, key=lambda kind: kind == "numeric", default="any"),
         all(column.nullable for column in seen),
         frozenset.intersection(*closed) if closed else None,
     )
@@ -165,4 +174,4 @@ def _merged(name: str, seen: list[Column]) -> Column:
 def _example(column: Column) -> Any:
     if column.categories:
         return min(column.categories, key=str)
-    return {"number": 0.0, "boolean": False, "string": "example", "any": 0.0}[column.kind]
+    return {"number": 0.0, "boolean": False, "numeric": 0.0, "string": "example", "any": 0.0}[column.kind]

@@ -355,6 +355,31 @@ def test_the_text_column_of_a_table_is_a_string() -> None:
     assert column(pipeline, "city") == Column("city", "string")
 
 
+def test_a_column_that_reaches_the_predictor_as_it_is_takes_numbers_and_booleans() -> None:
+    pipeline = linear(taking((StandardScaler(), ["age"]), ("passthrough", ["member"]))).fit(TABLE, TWO)
+
+    assert column(pipeline, "member") == Column("member", "numeric")
+    assert column(pipeline, "member").problem("yes") == "must be a number, true or false"
+
+
+def test_a_column_that_is_also_encoded_takes_what_the_encoder_knows() -> None:
+    columns = taking(("passthrough", ["rooms"]), (OneHotEncoder(), ["rooms"]))
+    pipeline = linear(columns).fit(TABLE, TWO)
+
+    assert column(pipeline, "rooms") == Column("rooms", "number", categories=frozenset({1, 2, 3, 4}))
+
+
+def test_a_column_passed_on_to_other_columns_may_be_anything() -> None:
+    # Which of the second transformer's columns it becomes cannot be told.
+    on_to = taking(("passthrough", ["age", "city"])).set_output(transform="pandas")
+    inner = ColumnTransformer([
+        ("age", StandardScaler(), [0]), ("city", OneHotEncoder(handle_unknown="ignore"), [1])
+    ])  # fmt: skip
+    pipeline = linear(on_to, inner).fit(TABLE, TWO)
+
+    assert (column(pipeline, "age").kind, column(pipeline, "city").kind) == ("any", "any")
+
+
 def test_a_column_that_is_dropped_may_be_anything() -> None:
     columns = taking((StandardScaler(), ["age"]), ("drop", ["sex"]), remainder="drop")
     pipeline = linear(columns).fit(TABLE, TWO)
