@@ -48,7 +48,7 @@ def run(executor: Executor, main: Callable[[], Coroutine[Any, Any, Any]], runtim
     executor.warm_up(runtime, ["warm"])
     runtime.batches.clear()
     try:
-        return asyncio.run(main())
+        return asyncio.run(asyncio.wait_for(main(), 30))
     finally:
         executor.close()
 

@@ -1,13 +1,11 @@
 """The README's promises: its commands run, and its answer is the real one."""
 
-import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import httpx2
 import pytest
 
 from app.settings import ROOT
+from tests.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -50,25 +49,24 @@ class Serving:
 
     def wait_until_ready(self) -> None:
         # Long enough to train the default model on a slow machine.
-        deadline = time.monotonic() + 120
-        while not self._ready():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+        wait_until(self._ready, seconds=120, told=self.log.read_text)
 
     def _ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
         try:
             return httpx2.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
         except httpx2.TransportError:
             return False
 
     def wait_until_gone(self) -> None:
-        deadline = time.monotonic() + 10
-        with contextlib.suppress(ProcessLookupError):
-            while True:
-                os.killpg(self.process.pid, 0)
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.05)
+        wait_until(self._gone, seconds=10, told=self.log.read_text)
+
+    def _gone(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
     def interrupt(self) -> int:
         """What Ctrl-C does: the whole foreground group gets SIGINT."""

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from app.settings import PREFIX, ROOT, Settings, environment_name
+from tests.waiting import wait_until
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
 
@@ -28,11 +28,11 @@ class Program:
     output: Path
 
     def wait_for(self, condition: Callable[[], object], *, seconds: float = 40) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
+        def holds() -> object:
             assert self.process.poll() is None, f"the program died:\n{self.output.read_text()}"
-            assert time.monotonic() < deadline, f"timed out:\n{self.output.read_text()}"
-            time.sleep(0.05)
+            return condition()
+
+        wait_until(holds, seconds=seconds, told=self.output.read_text)
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 ESTIMATORS = "tests/server/estimators.py"
 # Far beyond what anything here takes: only what hangs meets it.
 PATIENCE_SECONDS = 60
-POLL_SECONDS = 0.05
 
 Settings = dict[str, str]
 
@@ -76,11 +76,11 @@ class Server:
         return directory
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = PATIENCE_SECONDS) -> None:
-        deadline = time.monotonic() + timeout
-        while not condition():
+        def holds() -> bool:
             assert self.process.poll() is None, f"the server died:\n{self.log}"
-            assert time.monotonic() < deadline, f"timed out:\n{self.log}"
-            time.sleep(POLL_SECONDS)
+            return condition()
+
+        wait_until(holds, seconds=timeout, told=lambda: self.log)
 
     def wait_for_exit(self, timeout: float = PATIENCE_SECONDS) -> int:
         """The exit status."""
