@@ -15,8 +15,12 @@ from app.settings import ROOT, Settings, environment_name, load_settings
 
 LIBRARIES = ("gunicorn", "uvicorn", "uvloop", "fastapi", "scikit-learn", "numpy")
 # Given by the benchmark itself, or of this machine alone.
-NOT_RECORDED = {"host", "port", "model_uri", "web_concurrency", "execution"}
-MEASURED_CODE = ("app/**/*.py", "benchmarks/*.py", "benchmarks/*.lua", "gunicorn.conf.py", "requirements.txt")
+NOT_RECORDED = {"host", "port", "model_uri", "web_concurrency", "execution", "metrics", "worker_header"}
+# The reviews are what is asked.
+MEASURED_CODE = (
+    "app/**/*.py", "app/**/*.csv", "app/**/*.txt", "benchmarks/*.py", "benchmarks/*.lua", "gunicorn.conf.py",
+    "requirements.txt",
+)  # fmt: skip
 
 
 def environment(model: ModelMetadata, load_generator: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A large model for the memory benchmark: a random forest of a wanted size, on random numbers."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ MEGABYTE = 1_000_000
 
 
 def forest(megabytes: int) -> tuple[Path, int]:
-    """An artifact of about that size, fitted at the first call and kept under `var/`, and its number of trees."""
-    folder = TRIALS / f"forest-{megabytes}mb-sklearn-{sklearn.__version__}"
+    """An artifact of about that size, fitted once by this very code and kept under `var/`; its number of trees."""
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    folder = TRIALS / f"forest-{megabytes}mb-sklearn-{sklearn.__version__}-code-{code}"
     artifact, facts = folder / "forest.joblib", folder / "facts.json"
     if not facts.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)

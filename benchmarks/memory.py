@@ -14,7 +14,7 @@ from app.runtimes import load_runtime
 from app.settings import SettingsInvalid, load_settings
 from benchmarks import processes, result_file
 from benchmarks.environment import environment
-from benchmarks.failures import RunFailed
+from benchmarks.failures import RunFailed, ServerFailed
 from benchmarks.forest import forest, request_bodies
 from benchmarks.repetition import Target
 from benchmarks.report import publish
@@ -31,7 +31,7 @@ def run(megabytes: int, folder: Path) -> result_file.Document:
     """The same forest, served with one worker and then with two."""
     artifact, trees = forest(megabytes)
     runtime = load_runtime(str(artifact), pin=None, max_bytes=load_settings().max_model_bytes)
-    known = known_answers(runtime, request_bodies(REQUESTS))
+    known = known_answers(artifact, runtime.metadata, request_bodies(REQUESTS))
     document = {
         "benchmark": "memory",
         "environment": environment(runtime.metadata, f"{CLIENTS} clients, a fresh connection for each request"),
@@ -49,13 +49,15 @@ def run(megabytes: int, folder: Path) -> result_file.Document:
 
 def measure(server: Target, known: Sequence[Known]) -> dict[str, Any]:
     """The memory of each process at the start, and after all requests were answered rightly."""
-    at_start = memory_of(server)
+    pids, at_start = server.pids(), memory_of(server)
     counted = served_when_settled(server.port)
     shares = [known[client::CLIENTS] for client in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(lambda share: check_answers(server.port, share), shares))
     check_every_worker(server.port, known[:CLIENTS], server.workers)
     after = memory_of(server)
+    if server.pids() != pids:
+        raise ServerFailed("a worker was replaced while its memory was measured")
     return {
         "workers": server.workers,
         "served_by_worker": served_when_settled(server.port).since(counted).by_worker,

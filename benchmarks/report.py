@@ -34,9 +34,10 @@ def rendered(text: str, folder: Path) -> str:
 
 
 def publish(document: result_file.Document, file: Path) -> None:
-    """Save a new result and show its table."""
+    """Save a new result and show its table; what has no table is not saved."""
+    table = tables.render([document])
     result_file.write(document, file)
-    print(tables.render([document]))
+    print(table)
     print(f"\nsaved: {file}")
 
 

@@ -51,7 +51,7 @@ def run(conditions: dict[str, Any], folder: Path) -> result_file.Document:
     bodies = review_bodies(runtime, conditions["seed"])
     plan = Plan(
         bodies=write_bodies(bodies, folder / "bodies.jsonl"),
-        known=known_answers(runtime, bodies[:KNOWN]),
+        known=known_answers(Path(uri), runtime.metadata, bodies[:KNOWN]),
         warm_up_seconds=conditions["warm_up_seconds"],
         window_seconds=conditions["window_seconds"],
     )
@@ -91,6 +91,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20, help="of the order of scenarios and requests (default: 20)")
     parser.add_argument("--out", type=Path, help="result file (default: a new one in benchmarks/results)")
     options = parser.parse_args()
+    if options.repetitions < 1:
+        parser.error("--repetitions must be at least 1")
     conditions = {
         "quick": options.quick,
         "repetitions": 1 if options.quick else options.repetitions,

@@ -11,9 +11,11 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from app.demo.__main__ import REVIEWS
 from app.input_schema import TextInput
-from app.runtimes.base import Runtime
+from app.runtimes.base import ModelMetadata, Runtime
 from benchmarks import http_client
 from benchmarks.failures import NotMeasurable, RequestsFailed, WrongAnswer
 from benchmarks.http_client import Reply
@@ -54,6 +56,7 @@ class Known:
         given = answer["probabilities"]
         return (
             answer["label"] == self.value
+            and answer["score"] == given[self.value if isinstance(self.value, str) else json.dumps(self.value)]
             and given.keys() == self.probabilities.keys()
             and all(isclose(given[name], self.probabilities[name], abs_tol=TOLERANCE) for name in given)
         )
@@ -77,18 +80,24 @@ def write_bodies(bodies: Sequence[bytes], file: Path) -> Path:
     return file
 
 
-def known_answers(runtime: Runtime, bodies: Sequence[bytes]) -> list[Known]:
-    """What the runtime answers to each body, one instance at a time."""
-    model = runtime.metadata
+def known_answers(artifact: Path, model: ModelMetadata, bodies: Sequence[bytes]) -> list[Known]:
+    """
+    What the estimator in the artifact, which `load_runtime` has checked, answers to each body.
+
+    Without any of the code that serves it, for an error in there must not count as right.
+    """
+    estimator = joblib.load(artifact)
+    if not hasattr(estimator, "predict"):
+        raise NotMeasurable(f"the model {model.name} is a {type(estimator).__name__}, not an estimator alone")
     field = "text" if isinstance(model.inputs, TextInput) else "features"
-    known = []
-    for body in bodies:
-        answer = runtime.predict(model.inputs.block([json.loads(body)[field]], lambda index: field))
-        probabilities = None
-        if answer.probabilities is not None:
-            probabilities = dict(zip(model.class_names, answer.probabilities[0].tolist(), strict=True))
-        known.append(Known(body, answer.values[0], probabilities, model.version))
-    return known
+    instances = [json.loads(body)[field] for body in bodies]
+    values = estimator.predict(instances).tolist()
+    probabilities: list[dict[str, float] | None] = [None] * len(values)
+    if hasattr(estimator, "predict_proba"):
+        names = [label if isinstance(label, str) else json.dumps(label) for label in estimator.classes_.tolist()]
+        probabilities = [dict(zip(names, row, strict=True)) for row in estimator.predict_proba(instances).tolist()]
+    answers = zip(bodies, values, probabilities, strict=True)
+    return [Known(body, value, shares, model.version) for body, value, shares in answers]
 
 
 def check_answers(port: int, known: Sequence[Known]) -> set[str | None]:

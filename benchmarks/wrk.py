@@ -57,9 +57,14 @@ def measure(*, port: int, bodies: Path, seconds: int, connections: int) -> Windo
         output = finished(process, seconds)
     spent = _children_cpu_seconds() - before
     load = parse(output)
-    if spent > MOST_BUSY * THREADS * load.seconds:
-        raise GeneratorSaturated(f"wrk was busy for {spent:.1f} s of {load.seconds:.1f} s")
+    refuse_saturated(spent, load.seconds)
     return Window(load, spent, output)
+
+
+def refuse_saturated(spent: float, seconds: float) -> None:
+    """Raises GeneratorSaturated where wrk used so much processor time that it may have been the limit."""
+    if spent > MOST_BUSY * THREADS * seconds:
+        raise GeneratorSaturated(f"wrk was busy for {spent:.1f} s of {seconds:.1f} s")
 
 
 @contextmanager

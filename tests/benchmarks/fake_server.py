@@ -59,8 +59,11 @@ class Handler(BaseHTTPRequestHandler):
             status, label = self.server.answers(body, self.server.held)
             self.server.held += 1
         self.reply(
-            status, json.dumps({"label": label, "probabilities": {label: 0.75}, "model": {"version": "1"}}).encode()
-        )
+            status,
+            json.dumps({
+                "label": label, "score": 0.75, "probabilities": {label: 0.75}, "model": {"version": "1"},
+            }).encode(),
+        )  # fmt: skip
         with self.server.lock:
             self.server.held -= 1
             self.server.statuses[status] += 1
@@ -85,6 +88,17 @@ class RespawningServer(FakeServer):
     def pids(self) -> tuple[int, ...]:
         self.looks += 1
         return (os.getpid(),) * self.looks
+
+
+class BusyServer(FakeServer):
+    """Its counters go on for a while after the last request."""
+
+    scrapes = 0
+
+    def exposition(self) -> str:
+        self.scrapes += 1
+        self.statuses[200] = min(self.scrapes, 5)
+        return super().exposition()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def test_the_record_is_complete_and_names_no_place_of_this_machine(text_runtime:
 
 
 def test_settings_that_are_not_the_default_are_recorded() -> None:
-    settings = Settings(FORKCAST_THREADS=8, FORKCAST_EXECUTION="inline", PORT=1)  # type: ignore[call-arg]
+    settings = Settings(FORKCAST_THREADS=8, FORKCAST_EXECUTION="inline", PORT=1, FORKCAST_METRICS="off")  # type: ignore[call-arg]
 
     assert changed_settings(settings) == {"FORKCAST_THREADS": "8"}
 
@@ -27,5 +27,8 @@ def test_the_digest_follows_the_code_that_is_measured(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("words")
     same = code_digest(tmp_path)
     (tmp_path / "app/main.py").write_text("two")
+    changed = code_digest(tmp_path)
+    (tmp_path / "app/reviews.csv").write_text("what is asked")
 
-    assert first == same != code_digest(tmp_path)
+    assert first == same
+    assert len({first, changed, code_digest(tmp_path)}) == 3

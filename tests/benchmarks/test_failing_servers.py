@@ -1,6 +1,8 @@
 """A server that answers badly yields no number, however late or seldom it does."""
 
 import shutil
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from benchmarks import memory
 from benchmarks.failures import RequestsFailed, RunFailed, ServerFailed, WrongAnswer
 from benchmarks.repetition import Figures, Plan, measure
-from benchmarks.workload import Known, write_bodies
-from tests.benchmarks.fake_server import RIGHT, Answer, Answers, FakeServer, RespawningServer, fake_server
+from benchmarks.served import served_when_settled
+from benchmarks.server import Server
+from benchmarks.workload import Known, check_every_worker, write_bodies
+from tests.benchmarks.fake_server import RIGHT, Answer, Answers, BusyServer, FakeServer, RespawningServer, fake_server
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
@@ -109,6 +113,33 @@ def test_a_server_that_is_gone_yields_none(tmp_path: Path) -> None:
 def test_a_wrong_label_yields_no_memory_figure_either() -> None:
     with fake_server(lambda body, held: (200, "negative")) as server, pytest.raises(WrongAnswer):
         memory.measure(server, KNOWN)
+
+
+def test_a_worker_replaced_under_a_memory_measurement_yields_no_figure() -> None:
+    with (
+        fake_server(lambda body, held: RIGHT, RespawningServer) as server,
+        pytest.raises(ServerFailed, match="replaced"),
+    ):
+        memory.measure(server, KNOWN)
+
+
+def test_a_worker_that_never_answers_a_known_instance_yields_none(tmp_path: Path) -> None:
+    with fake_server(lambda body, held: RIGHT) as server, pytest.raises(RequestsFailed, match="only the workers"):
+        check_every_worker(server.port, KNOWN[:1], workers=2)
+
+
+def test_the_counters_are_taken_only_when_they_stand_still() -> None:
+    with fake_server(lambda body, held: RIGHT, BusyServer) as server:
+        assert served_when_settled(server.port).by_status == {"200": 5}
+
+
+def test_a_server_with_a_process_too_few_or_too_many_has_failed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("what it said last")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        with pytest.raises(ServerFailed, match="1 processes rather than 3"):
+            Server(process, port=1, workers=2, log=log).pids()
+        process.communicate(b"\n")
 
 
 def test_the_memory_of_a_server_that_answers_rightly_is_measured() -> None:

@@ -1,11 +1,12 @@
 import json
 from pathlib import Path
+from statistics import StatisticsError
 
 import pytest
 
 from benchmarks import result_file
 from benchmarks.comparable import NotComparable
-from benchmarks.report import NotRendered, rendered
+from benchmarks.report import NotRendered, publish, rendered
 from benchmarks.tables import render
 from tests.benchmarks.made_up_results import memory_result, scaling_result
 
@@ -77,3 +78,10 @@ def test_a_result_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         result_file.write(memory_result(), file)
     assert json.loads(file.read_text())["benchmark"] == "scaling"
+
+
+def test_what_has_no_table_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(StatisticsError):
+        publish(scaling_result() | {"repetitions": []}, tmp_path / "result.json")
+
+    assert not (tmp_path / "result.json").exists()

@@ -10,7 +10,7 @@ from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
 from benchmarks.failures import NotMeasurable, RequestsFailed, WrongAnswer
 from benchmarks.http_client import Reply
-from benchmarks.workload import known_answers, review_bodies, write_bodies
+from benchmarks.workload import Known, known_answers, review_bodies, write_bodies
 
 
 def test_a_thousand_distinct_requests_or_more_are_sent_in_the_order_of_the_seed(
@@ -35,11 +35,13 @@ def test_a_model_that_takes_no_text_is_refused(tmp_path: Path) -> None:
 def reply_to(runtime: Runtime, text: str) -> dict[str, object]:
     answer = runtime.predict([text])
     probabilities = dict(zip(runtime.metadata.class_names, answer.probabilities[0].tolist(), strict=True))
-    return {"label": answer.values[0], "probabilities": probabilities, "model": {"version": runtime.metadata.version}}
+    label, version = answer.values[0], runtime.metadata.version
+    score = probabilities[label]
+    return {"label": label, "score": score, "probabilities": probabilities, "model": {"version": version}}
 
 
-def test_the_right_answer_passes(text_runtime: Runtime) -> None:
-    [known] = known_answers(text_runtime, [b'{"text": "a dull film"}'])
+def test_the_right_answer_passes(text_artifact: Path, text_runtime: Runtime) -> None:
+    [known] = known_answers(text_artifact, text_runtime.metadata, [b'{"text": "a dull film"}'])
 
     known.check(Reply(200, json.dumps(reply_to(text_runtime, "a dull film")).encode(), "0"))
 
@@ -48,22 +50,43 @@ def test_the_right_answer_passes(text_runtime: Runtime) -> None:
     "wrong",
     [
         {"label": "positive"},
+        {"score": 0.5},
         {"probabilities": {"negative": 0.5, "positive": 0.5}},
         {"probabilities": {"negative": 1.0}},
         {"model": {"version": "another"}},
         {"model": None},
     ],
 )
-def test_a_wrong_answer_fails(text_runtime: Runtime, wrong: dict[str, object]) -> None:
-    [known] = known_answers(text_runtime, [b'{"text": "a dull film"}'])
+def test_a_wrong_answer_fails(text_artifact: Path, text_runtime: Runtime, wrong: dict[str, object]) -> None:
+    [known] = known_answers(text_artifact, text_runtime.metadata, [b'{"text": "a dull film"}'])
     answer = reply_to(text_runtime, "a dull film") | wrong
 
     with pytest.raises(WrongAnswer):
         known.check(Reply(200, json.dumps(answer).encode(), "0"))
 
 
-def test_a_right_body_with_another_status_fails(text_runtime: Runtime) -> None:
-    [known] = known_answers(text_runtime, [b'{"text": "a dull film"}'])
+def test_what_is_right_is_told_by_the_estimator_and_not_by_the_code_that_serves_it(
+    text_artifact: Path, text_runtime: Runtime
+) -> None:
+    estimator = joblib.load(text_artifact)
+    body = b'{"text": "a dull film"}'
+
+    [known] = known_answers(text_artifact, text_runtime.metadata, [body])
+
+    probabilities = dict(zip(estimator.classes_, estimator.predict_proba(["a dull film"])[0], strict=True))
+    assert known == Known(body, "negative", probabilities, text_runtime.metadata.version)
+
+
+def test_an_artifact_that_is_no_estimator_alone_is_refused(tmp_path: Path, text_runtime: Runtime) -> None:
+    pair = tmp_path / "pair.joblib"
+    joblib.dump({"model": 1, "encoder": 2}, pair)
+
+    with pytest.raises(NotMeasurable, match="a dict, not an estimator"):
+        known_answers(pair, text_runtime.metadata, [])
+
+
+def test_a_right_body_with_another_status_fails(text_artifact: Path, text_runtime: Runtime) -> None:
+    [known] = known_answers(text_artifact, text_runtime.metadata, [b'{"text": "a dull film"}'])
 
     with pytest.raises(RequestsFailed, match="503"):
         known.check(Reply(503, json.dumps(reply_to(text_runtime, "a dull film")).encode(), "0"))

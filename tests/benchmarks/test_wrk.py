@@ -1,7 +1,7 @@
 import pytest
 
-from benchmarks.failures import RequestsFailed, UnreadableOutput
-from benchmarks.wrk import Load, parse
+from benchmarks.failures import GeneratorSaturated, RequestsFailed, UnreadableOutput
+from benchmarks.wrk import Load, parse, refuse_saturated
 
 GOOD = """\
 Running 10s test @ http://127.0.0.1:8000/predict
@@ -48,6 +48,12 @@ def test_a_missing_number_is_an_exception(line: str) -> None:
 def test_garbage_is_an_exception(output: str) -> None:
     with pytest.raises(UnreadableOutput):
         parse(output)
+
+
+def test_a_load_generator_that_was_busy_all_the_time_may_have_been_the_limit() -> None:
+    refuse_saturated(9.0, seconds=10.0)
+    with pytest.raises(GeneratorSaturated, match=r"9\.6 s of 10\.0 s"):
+        refuse_saturated(9.6, seconds=10.0)
 
 
 def test_no_requests_are_no_measurement() -> None:
