@@ -37,7 +37,7 @@ workers = settings.web_concurrency or usable_cores()
 bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
 graceful_timeout = settings.request_timeout_seconds + GRACE_SECONDS
 timeout = settings.request_timeout_seconds + 2 * GRACE_SECONDS
-# Longer than a load balancer's or a Prometheus's pause between two requests would close idle connections on them.
+# Longer than a load balancer or a Prometheus pauses between two requests: else they would find connections closed.
 keepalive = 75
 backlog = 2048
 worker_tmp_dir = str(state)

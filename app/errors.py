@@ -61,10 +61,10 @@ class ContentRejected(ForkcastError):
 
 
 class ModelNotReady(ForkcastError):
-    """`reason` goes to the log; a client learns only that there is no model, for a reason may name a path."""
+    """`reason`, one line, goes to the log; a client learns only that there is no model: a reason may name a path."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
+        self.reason = " ".join(reason.split())
         super().__init__("No model is ready")
 
 

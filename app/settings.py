@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """Worker processes; unset: one for each core that this process may use."""
 
     model_uri: str = Field(default=str(ROOT / "var/models/sentiment.joblib"), validation_alias="MODEL_URI")
-    """Path of the artifact to serve (.joblib, .pkl); default: the demo model."""
+    """Path of the artifact to serve (.joblib, .pkl, .pickle); default: the demo model."""
 
     model_repository: NotAvailable = Field(default=None, validation_alias="MODEL_REPOSITORY")
     """Folder name/version/artifact of many models; not available yet."""
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     """Instances of the largest request; beyond it the answer is 422."""
 
     request_timeout_seconds: int = Field(default=30, ge=1, le=3600)
-    """What an answer may take: a stopping worker gets 5 s more to finish, a silent one is replaced after 10 s more."""
+    """A stopping worker gets 5 s more to finish, a silent one is replaced after 10 s more; no answer is cut off."""
 
     content_filter: Literal["generate", "all", "off"] = "generate"
     """Which texts are refused for hate and violence: prompts of text generation only, every text, or none."""
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     """One JSON object a line, or text for people; auto: text where stderr is a terminal."""
 
     access_log: Switch = "off"
-    """Whether each request is logged; failed ones always are."""
+    """Whether each request is logged; faults always are."""
 
     accept: Annotated[Literal["balanced", "stock"], only("stock")] = "stock"
     """How connections spread over the workers: stock leaves it to the kernel; balanced is not available yet."""

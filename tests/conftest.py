@@ -17,7 +17,8 @@ from app.main import create_app
 from app.model_store import ModelStore
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
-from app.settings import PREFIX, Settings, environment_name
+from app.settings import Settings, environment_name
+from tests.environments import is_setting
 
 TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless and dull", "funny", "bad and dull"]
 LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
@@ -31,7 +32,7 @@ logging.config.dictConfig(logging_config("info", "json"))
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(PREFIX) or name in ("HOST", "PORT", "OPS_PORT", "WEB_CONCURRENCY", "MODEL_URI"):
+        if is_setting(name):
             monkeypatch.delenv(name)
 
 

@@ -172,27 +172,50 @@ def test_the_loop_turns_while_an_expensive_batch_is_in_the_thread() -> None:
     assert turns >= 100
 
 
-def test_one_predict_at_a_time() -> None:
-    executor, runtime = MicroBatch(2, budget_seconds=0.0), Gate()
-    running = 0
-    most = 0
-    inner = runtime.predict
+class Alone(Echo):
+    """Notices a second predict that begins before the first has ended, which leaves it a moment to do so."""
 
-    def counted(instances: Any) -> Predictions:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = threading.Event()
+        self._inside = threading.Lock()
+
+    def predict(self, instances: Any) -> Predictions:
+        if not self._inside.acquire(blocking=False):
+            self.met.set()
+            return super().predict(instances)
         try:
-            return inner(instances)
+            if not self.batches:
+                self.met.wait(0.2)
+            return super().predict(instances)
         finally:
-            running -= 1
+            self._inside.release()
 
-    runtime.predict = counted  # type: ignore[method-assign]
 
-    answers = answers_of(executor, runtime, [[str(number)] for number in range(9)])
+def test_one_predict_at_a_time() -> None:
+    runtime = Alone()
+
+    answers = answers_of(MicroBatch(2, budget_seconds=0.0), runtime, [[str(number)] for number in range(9)])
 
     assert [list(answer.values) for answer in answers] == [[f"<{number}>"] for number in range(9)]
-    assert most == 1
+    assert len(runtime.batches) > 1
+    assert not runtime.met.is_set()
+
+
+def test_who_left_while_the_batch_is_in_the_thread_holds_up_nobody() -> None:
+    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+
+    async def main() -> list[str]:
+        runtime.opened.clear()
+        runtime.entered.clear()
+        gone = asyncio.ensure_future(executor.run(runtime, ["gone"]))
+        while not runtime.entered.is_set():
+            await asyncio.sleep(0)
+        gone.cancel()
+        runtime.opened.set()
+        return list((await executor.run(runtime, ["next"])).values)
+
+    assert run(executor, main, runtime) == ["<next>"]
 
 
 class Other(Echo):

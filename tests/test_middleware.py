@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
 from app import metrics
@@ -20,8 +21,8 @@ Answer = tuple[int, dict[str, str], Any]
 
 
 async def ask(app: Any, *, headers: dict[str, str] | None = None, body: list[bytes] | None = None) -> Answer:
-    """One request through `app`: status, headers, and the document or text of the answer."""
-    chunks = list(body or [b""])
+    """One request through `app`: status, headers, and the document or text; what it reads is taken off `body`."""
+    chunks = [b""] if body is None else body
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -74,7 +75,7 @@ def test_two_requests_have_two_ids() -> None:
     assert first != second
 
 
-def test_a_fault_below_is_a_500_that_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_below_is_a_500_that_says_nothing() -> None:
     status, headers, document = asyncio.run(ask(account(broken)))
 
     assert status == 500
@@ -93,6 +94,10 @@ def test_what_was_in_flight_is_counted_down_after_a_fault() -> None:
     assert in_flight() == before
 
 
+def shed() -> float:
+    return REGISTRY.get_sample_value("forkcast_shed_requests_total", {"reason": "full"}) or 0.0
+
+
 def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None:
     async def main() -> tuple[Answer, Answer, Answer]:
         inside, release = asyncio.Event(), asyncio.Event()
@@ -107,11 +112,14 @@ def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None
         await inside.wait()
         unread = [b"never read"]
         refused = await ask(admission, body=unread)
+        assert unread == [b"never read"]
         release.set()
         return await held, refused, await ask(admission)
 
+    before = shed()
     held, refused, afterwards = asyncio.run(main())
 
+    assert shed() == before + 1
     assert (held[0], refused[0], afterwards[0]) == (200, 503, 200)
     assert refused[1]["retry-after"] == "1"
 
@@ -125,10 +133,13 @@ def test_a_place_is_free_again_after_a_fault() -> None:
 
 
 def test_a_declared_body_over_the_limit_is_refused_unread() -> None:
+    unread = [b"x" * 11]
+
     status, headers, document = asyncio.run(
-        ask(BodyLimit(broken, limit=10), headers={"content-length": "11"}, body=[b"x" * 11])
+        ask(BodyLimit(broken, limit=10), headers={"content-length": "11"}, body=unread)
     )
 
+    assert unread == [b"x" * 11]
     assert status == 413
     assert "10 bytes" in document["detail"]
     assert "connection" not in headers

@@ -1,18 +1,21 @@
 """The README's promises: its commands run, and its answer is the real one."""
 
+import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx2
 import pytest
 
 from app.settings import ROOT
+from benchmarks.server import free_port
+from tests.environments import own_environment
 from tests.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
@@ -26,26 +29,31 @@ RUN_BY = {
     "MODEL_URI=/srv/models/churn.joblib make serve": "here, with a model of its own",
     "make train DATA=reviews.csv": "here",
     "make train DATA=customers.csv TARGET=churned": "here",
-    "MODEL_URI=/srv/models/churn.joblib make bench": ".ci/run, as make bench-quick",
+    "MODEL_URI=/srv/models/reviews.joblib make bench": ".ci/run, as make bench-quick",
     "make test": ".ci/run, within make check",
 }
-# As a person's shell: what an outer make hands down would make this one speak as "make[1]" and share its job server.
-SHELL = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+SHELL = own_environment()
 
 
 class Serving:
-    """`make serve` as a person runs it, on another port."""
+    """`make serve` as a person runs it, on another port; what is left of it is killed when the block ends."""
 
     def __init__(self, log: Path, **settings: str) -> None:
         self.log = log
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {**SHELL, "PORT": str(self.port), **settings}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def wait_until_ready(self) -> None:
         # Long enough to train the default model on a slow machine.
@@ -76,14 +84,9 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    server = Serving(tmp_path_factory.mktemp("serve") / "log")
-    try:
+    with Serving(tmp_path_factory.mktemp("serve") / "log") as server:
         server.wait_until_ready()
         yield server
-    finally:
-        if server.process.poll() is None:
-            os.killpg(server.process.pid, signal.SIGKILL)
-            server.process.wait()
 
 
 def test_each_command_is_run_by_a_test_or_by_ci() -> None:
@@ -116,11 +119,7 @@ def test_the_start_says_where_everything_is_with_a_request_to_try(serving: Servi
 
 
 def test_a_port_in_use_ends_the_start_with_one_line(serving: Serving) -> None:
-    environment = {**SHELL, "PORT": str(serving.port)}
-
-    second = subprocess.run(
-        ["make", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    second = make("serve", PORT=str(serving.port))
 
     refusals = [line for line in second.stderr.splitlines() if "start refused" in line]
     assert second.returncode != 0
@@ -129,13 +128,13 @@ def test_a_port_in_use_ends_the_start_with_one_line(serving: Serving) -> None:
 
 
 def test_ctrl_c_stops_the_server_cleanly(tmp_path: Path) -> None:
-    server = Serving(tmp_path / "log")
-    server.wait_until_ready()
+    with Serving(tmp_path / "log") as server:
+        server.wait_until_ready()
 
-    server.interrupt()
+        server.interrupt()
 
-    # make itself ends at the signal, perhaps a moment before the server that it started.
-    server.wait_until_gone()
+        # make itself ends at the signal, perhaps a moment before the server that it started.
+        server.wait_until_gone()
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{server.port}/readyz")
     assert "Traceback" not in server.log.read_text()
@@ -146,14 +145,10 @@ def test_a_table_is_trained_on_and_its_model_is_served(tmp_path: Path) -> None:
     out = tmp_path / "churn.joblib"
 
     train(DATA=f"{tmp_path}/customers.csv", TARGET="churned", OUT=str(out))
-    server = Serving(tmp_path / "log", MODEL_URI=str(out))
-    try:
+    with Serving(tmp_path / "log", MODEL_URI=str(out)) as server:
         server.wait_until_ready()
         asked = {"features": {"age": 39}}
         answer = httpx2.post(f"http://127.0.0.1:{server.port}/predict", json=asked).json()
-    finally:
-        server.interrupt()
-        server.wait_until_gone()
 
     assert (answer["label"], answer["model"]["name"]) == (True, "churn")
 
@@ -170,21 +165,26 @@ def test_texts_are_trained_on_with_a_report(tmp_path: Path) -> None:
 
 def train(**variables: str) -> str:
     """What `make train` prints."""
-    given = [f"{name}={value}" for name, value in variables.items()]
-    run = subprocess.run(["make", "train", *given], cwd=ROOT, env=SHELL, capture_output=True, text=True, check=True)
+    run = make("train", *(f"{name}={value}" for name, value in variables.items()))
+    assert run.returncode == 0, run.stderr
     return run.stdout
 
 
+def make(*arguments: str, folder: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """What a person's `make` says in the checkout, or in another folder."""
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env={**SHELL, **environment}, capture_output=True, text=True, timeout=120
+    )
+
+
 def test_check_config_prints_what_will_be_started() -> None:
-    printed = subprocess.run(
-        ["make", "check-config"], cwd=ROOT, env=SHELL, capture_output=True, text=True, check=True
-    ).stdout
+    printed = make("check-config").stdout
 
     assert re.search(r"will start: \d+ serving workers", printed)
 
 
 def test_make_alone_lists_the_verbs() -> None:
-    printed = subprocess.run(["make"], cwd=ROOT, env=SHELL, capture_output=True, text=True, check=True).stdout
+    printed = make().stdout
 
     assert {"serve", "model", "train", "test", "check", "bench", "check-config"} <= {
         line.split()[0] for line in printed.splitlines()
@@ -202,11 +202,7 @@ def bare_checkout(tmp_path: Path) -> Path:
 
 
 def test_a_missing_python_is_one_line(bare_checkout: Path) -> None:
-    environment = {**SHELL, "PYTHON": "/no/such/python"}
-
-    start = subprocess.run(
-        ["make", "serve"], cwd=bare_checkout, env=environment, capture_output=True, text=True, check=False
-    )
+    start = make("serve", folder=bare_checkout, PYTHON="/no/such/python")
 
     told = [line for line in start.stderr.splitlines() if not line.startswith("make: ***")]
     assert start.returncode != 0
@@ -214,14 +210,7 @@ def test_a_missing_python_is_one_line(bare_checkout: Path) -> None:
 
 
 def test_a_failed_installation_is_one_line_and_is_tried_again(bare_checkout: Path) -> None:
-    environment = {**SHELL, "PIP_NO_INDEX": "1"}
-
-    starts = [
-        subprocess.run(
-            ["make", "serve"], cwd=bare_checkout, env=environment, capture_output=True, text=True, check=False
-        )
-        for _ in range(2)
-    ]
+    starts = [make("serve", folder=bare_checkout, PIP_NO_INDEX="1") for _ in range(2)]
 
     for start in starts:
         told = [line for line in start.stderr.splitlines() if "the installation failed" in line]

@@ -1,6 +1,7 @@
 """Health, readiness, metrics, and the table of statuses."""
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from app import errors
@@ -54,6 +55,38 @@ def test_requests_are_counted_by_route_method_and_status(client_of: MakeClient, 
     client.post("/predict", json={"text": "funny"})
 
     assert count() == before + 1
+
+
+def test_a_prediction_is_observed_at_each_of_its_stages(client_of: MakeClient, text_runtime: Runtime) -> None:
+    client = client_of(text_runtime)
+    metadata = text_runtime.metadata
+    stages = {
+        "forkcast_http_request_duration_seconds_count": {"route": "/predict"},
+        "forkcast_queue_wait_seconds_count": {"model": metadata.name},
+        "forkcast_inference_duration_seconds_count": {"model": metadata.name},
+        "forkcast_batch_size_sum": {"model": metadata.name},
+    }
+
+    def observed() -> list[float]:
+        return [REGISTRY.get_sample_value(name, labels) or 0.0 for name, labels in stages.items()]
+
+    before = observed()
+    client.post("/predict", json={"text": "funny"})
+
+    assert [after - earlier for after, earlier in zip(observed(), before, strict=True)] == [1, 1, 1, 1]
+    assert (
+        REGISTRY.get_sample_value(
+            "forkcast_model_info",
+            {
+                "model": metadata.name,
+                "version": metadata.version,
+                "sha256": metadata.sha256,
+                "runtime": "sklearn_joblib",
+                "acceleration": "none",
+            },
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("path", ["/health", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])

@@ -1,12 +1,11 @@
 """Programs that these tests start: each in a process group of its own, its output in a file, and always stopped."""
 
 import contextlib
+import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ import joblib
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from app.settings import PREFIX, ROOT, Settings, environment_name
+from app.settings import ROOT
+from benchmarks.server import free_port
+from tests.environments import own_environment
 from tests.waiting import wait_until
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
@@ -66,25 +67,17 @@ def running(command: list[str], environment: dict[str, str], folder: Path) -> It
             process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answers_200(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
-    except urllib.error.URLError:
+    except (OSError, http.client.HTTPException):
         return False
 
 
 def server_environment(model: Path, **more: str) -> dict[str, str]:
     """The tests' own environment without any setting of Forkcast's, then those of a server on a free port."""
-    settings = {environment_name(field) for field in Settings.model_fields}
-    own = {name: value for name, value in os.environ.items() if name not in settings and not name.startswith(PREFIX)}
-    return {**own, "HOST": "127.0.0.1", "PORT": str(free_port()), "MODEL_URI": str(model), **more}
+    return {**own_environment(), "HOST": "127.0.0.1", "PORT": str(free_port()), "MODEL_URI": str(model), **more}
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -16,6 +14,7 @@ import pytest
 
 from app import metrics
 from app.settings import ROOT, Settings
+from benchmarks.server import free_port
 
 CONFIGURATION = ROOT / "deploy/prometheus/prometheus.yml"
 METRIC = re.compile(r"\bforkcast_[a-z_]+")
@@ -43,14 +42,8 @@ def query(address: str, expression: str) -> list[float]:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return [float(series["value"][1]) for series in json.load(answer)["data"]["result"]]
-    except urllib.error.URLError:
+    except (OSError, http.client.HTTPException):
         return []
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "{}:{}".format(*probe.getsockname())
 
 
 @needs_promtool
@@ -79,7 +72,7 @@ def test_a_real_prometheus_counts_what_the_client_sent_to_two_workers(server, st
     configuration = tmp_path / "prometheus.yml"
     shipped = CONFIGURATION.read_text()
     configuration.write_text(shipped.replace("127.0.0.1:8000", server.address).replace("15s", "1s"))
-    address = free_address()
+    address = f"127.0.0.1:{free_port()}"
 
     prometheus = start(
         [

@@ -86,7 +86,6 @@ def test_every_file_that_the_unit_names_is_in_the_checkout():
 
 def test_each_timeout_leaves_time_for_the_one_before_it(environment):
     request_timeout = Settings.model_fields["request_timeout_seconds"].default
-    environment |= {"FORKCAST_REQUEST_TIMEOUT_SECONDS": str(request_timeout)}
     command = [sys.executable, "-c", READ_TIMEOUTS]
     read = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
     gunicorn = json.loads(read.stdout)

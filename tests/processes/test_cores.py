@@ -1,5 +1,6 @@
 """Cores and memory, from made-up files."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,8 @@ def test_a_container_sees_its_own_quota_at_the_root(tmp_path: Path) -> None:
     assert usable_cores(cgroup=tmp_path, proc=tmp_path, affinity=5) == 1
 
 
-def test_this_machine_has_at_least_one_core() -> None:
-    assert usable_cores() >= 1
+def test_this_machine_has_no_more_cores_than_its_affinity() -> None:
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
 
 
 def test_the_memory_limit_holds_the_machines_memory_down(machine: tuple[Path, Path]) -> None:

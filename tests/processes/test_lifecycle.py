@@ -1,8 +1,10 @@
 """What the arbiter's hooks do."""
 
+import os
 import shlex
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from app.input_schema import TableInput
 from app.model_store import ModelStore
 from app.processes import lifecycle
 from app.processes.lifecycle import StartRefused, example_curl, refuse_port_in_use
-from app.settings import ROOT, Settings
+from app.settings import Settings
 from tests.api.test_native import Fake
 
 
@@ -33,7 +35,7 @@ def test_a_port_in_use_is_refused(taken: tuple[str, int]) -> None:
     assert refused([taken])
 
 
-def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path, taken: tuple[str, int]) -> None:
+def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()
@@ -76,19 +78,45 @@ def test_a_numeric_library_with_more_threads_stops_the_start(threads: int, refus
     assert status == (3 if refused else 0)
 
 
-def test_gunicorns_configuration_sets_each_thread_variable() -> None:
-    text = (ROOT / "gunicorn.conf.py").read_text()
+@pytest.fixture
+def announced(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What is printed with these settings; the log is on stderr."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
 
-    assert all(
-        name.removesuffix("_NUM_THREADS").removesuffix("_MAXIMUM_THREADS") in text
-        for name in lifecycle.THREAD_VARIABLES
-    )
+    def announce(**settings: str) -> str:
+        lifecycle.announce(Settings(**settings), ModelStore(None), 2)  # type: ignore[arg-type]
+        return capfd.readouterr().out
+
+    return announce
 
 
-def test_where_everything_is_gets_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("INVOCATION_ID", raising=False)
+def test_where_everything_is_gets_printed(announced: Callable[..., str]) -> None:
+    printed = announced()
 
-    lifecycle.announce(Settings(), ModelStore(None), 2)
-
-    printed = capsys.readouterr().out
     assert all(f"http://127.0.0.1:8000/{path}" in printed for path in ("predict", "docs", "metrics", "health"))
+
+
+def test_what_is_switched_off_is_not_printed(announced: Callable[..., str]) -> None:
+    printed = announced(FORKCAST_METRICS="off", FORKCAST_DOCS="off")
+
+    assert "health" in printed
+    assert "metrics" not in printed
+    assert "docs" not in printed
+
+
+def test_the_journal_has_the_event_and_gets_nothing_printed(
+    announced: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = os.fstat(sys.stdout.fileno())
+    monkeypatch.setenv("JOURNAL_STREAM", f"{output.st_dev}:{output.st_ino}")
+
+    assert announced() == ""
+
+
+@pytest.mark.parametrize(("host", "open_to_others"), [("0.0.0.0", True), ("127.0.0.1", False), ("::1", False)])
+def test_an_address_that_others_reach_is_warned_of(
+    announced: Callable[..., str], caplog: pytest.LogCaptureFixture, host: str, open_to_others: bool
+) -> None:
+    announced(HOST=host)
+
+    assert ("no API keys" in caplog.text) is open_to_others

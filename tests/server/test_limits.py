@@ -16,7 +16,10 @@ GOOD = {"text": "good film"}
 
 @pytest.fixture(scope="module")
 def full_server(start_servers: StartServers, sleeper_model: Path) -> Server:
-    settings = serving(sleeper_model, workers=1, FORKCAST_EXECUTION="threads", FORKCAST_MAX_IN_FLIGHT="1")
+    settings = serving(
+        sleeper_model, workers=1, FORKCAST_EXECUTION="threads", FORKCAST_MAX_IN_FLIGHT="1",
+        FORKCAST_WORKER_HEADER="off",
+    )  # fmt: skip
     return start_servers(full=settings)["full"]
 
 
@@ -41,6 +44,7 @@ def test_a_chunked_body_is_refused_once_it_has_too_many_bytes(text_server: Serve
         refused = answer_on(connection)
 
     assert refused.status == 413
+    assert refused.headers["connection"] == "close"
     assert text_server.post("/predict", GOOD).status == 200
 
 
@@ -57,6 +61,7 @@ def test_a_full_worker_refuses_the_next_request_at_once_and_still_says_how_it_is
     assert early
     assert refused.status == 503
     assert refused.headers["retry-after"] == "1"
+    assert "x-worker" not in refused.headers
     assert watched == [200] * 4
     assert held.result().json["prediction"] == 3.0
     assert full_server.post("/predict", {"features": [0.0]}).status == 200

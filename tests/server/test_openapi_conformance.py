@@ -30,6 +30,7 @@ def test_schemathesis_finds_no_5xx_and_no_untruth_in_the_document(
         cwd=tmp_path,
         capture_output=True,
         text=True,
+        timeout=300,
     )
 
     assert run.returncode == 0, run.stdout
