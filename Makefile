@@ -2,7 +2,7 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-models bench-report clean
+.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-models bench-report clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -10,6 +10,12 @@ help: ## list these commands
 serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT
 	@$(PYTHON_RUN) -m app.demo --if-needed
 	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
+
+reload: .venv/.installed ## have the running server prove and serve the model at MODEL_URI; MODEL=new.joblib goes there first
+	@$(PYTHON_RUN) -m app.reload $(if $(MODEL),--model "$(MODEL)")
+
+rollback: .venv/.installed ## go back to the model before the last reload with MODEL=, and once more to come back
+	@$(PYTHON_RUN) -m app.reload --rollback
 
 model: .venv/.installed ## train the default model and print how good it is
 	@$(PYTHON_RUN) -m app.demo

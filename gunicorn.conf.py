@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 # Nothing is collected in the arbiter: what it makes is frozen and shared with the workers.
@@ -21,20 +22,25 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
 
 from threadpoolctl import threadpool_info  # noqa: E402
 
-from app import metrics  # noqa: E402
+from app import metrics, ops  # noqa: E402
 from app.log_config import logging_config  # noqa: E402
 from app.main import held_models, settings_in_force  # noqa: E402
 from app.processes import lifecycle  # noqa: E402
+from app.processes.announcement import address, announce  # noqa: E402
 from app.processes.cores import usable_cores  # noqa: E402
+from app.processes.fork_guard import ForkGuard  # noqa: E402
+from app.processes.reload import reload_model  # noqa: E402
+from app.renewal import adopt, prove  # noqa: E402
 from app.settings import GRACE_SECONDS  # noqa: E402
 
 settings = settings_in_force()
 
 wsgi_app = "app.main:application()"
 preload_app = True
-worker_class = "app.processes.worker.ServingWorker"
-workers = settings.web_concurrency or usable_cores()
-bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+worker_class = "app.processes.worker.ForkcastWorker"
+# The ops worker is one more.
+workers = (settings.web_concurrency or usable_cores()) + 1
+bind = [address(settings.host, settings.port), address(settings.ops_host, settings.ops_port)]
 graceful_timeout = settings.request_timeout_seconds + GRACE_SECONDS
 timeout = settings.request_timeout_seconds + 2 * GRACE_SECONDS
 # Longer than a load balancer or a Prometheus pauses between two requests: else they would find connections closed.
@@ -51,24 +57,44 @@ def on_starting(server):
     lifecycle.refuse_port_in_use(server.cfg.address)
 
 
+def nworkers_changed(server, new_value, old_value):
+    lifecycle.resize(server, new_value)
+
+
 def when_ready(server):
+    lifecycle.assert_both_listeners(server.LISTENERS, settings.port, settings.ops_port)
     lifecycle.assert_one_thread()
     lifecycle.freeze_heap()
-    lifecycle.announce(settings, held_models(), server.num_workers)
+    announce(settings, held_models(), server.num_workers - 1)
+    ForkGuard()
+    lifecycle.scoreboard.header.arbiter = server.pid
+
+
+def on_reload(server):
+    reload_model(
+        server,
+        prove=partial(prove, settings, held_models()),
+        adopt=partial(adopt, settings, held_models()),
+        seconds=settings.reload_timeout_seconds,
+        max_memory_bytes=settings.reload_max_memory_bytes,
+    )
+    lifecycle.scoreboard.header.generation += 1
 
 
 def pre_fork(server, worker):
-    worker.slot = lifecycle.slots.take()
+    lifecycle.enlist(worker, held_models().version, lifecycle.limits(settings))
 
 
 def post_fork(server, worker):
-    lifecycle.obey_signals(worker.ppid)
+    lifecycle.end_with(worker.ppid)
     gc.enable()
-    metrics.become(worker.slot)
+    metrics.become(worker.place.slot)
     lifecycle.seed_random_numbers()
     lifecycle.assert_one_thread_each(threadpool_info())
+    make_ops = partial(ops.create_app, settings, held_models(), lifecycle.scoreboard)
+    lifecycle.enter(worker, settings, {"serve": server.app.wsgi, "ops": make_ops})
 
 
 def child_exit(server, worker):
-    lifecycle.slots.free(worker.slot)
-    metrics.forget_live_gauges(worker.slot)
+    lifecycle.dismiss(worker)
+    metrics.forget_live_gauges(worker.place.slot)

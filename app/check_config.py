@@ -22,6 +22,7 @@ def lines(settings: Settings, origins: dict[str, str]) -> list[str]:
         f"cores this process may use: {cores}",
         f"memory this process may use: {'unknown' if memory is None else f'{memory / 2**30:.1f} GiB'}",
         f"will start: {workers} serving workers on {settings.host}:{settings.port}, execution {settings.execution}",
+        f"will start: an ops worker on {settings.ops_host}:{settings.ops_port}",
     ]
 
 

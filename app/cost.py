@@ -1,12 +1,12 @@
 """What a predict of so many rows costs on this host, measured while a worker warms up."""
 
-import time
 from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 
 from app import instances as block
+from app.execution import timed
 from app.instances import Instances
 from app.runtimes.base import Runtime
 
@@ -41,7 +41,7 @@ def measure(runtime: Runtime, example: Instances, most_rows: int) -> CostCurve:
     sizes, seconds = [], []
     for size in _sizes(most_rows):
         batch = block.concatenate([example] * size)
-        best = min(_timed(runtime, batch) for _ in range(REPETITIONS))
+        best = min(timed(runtime, batch) for _ in range(REPETITIONS))
         sizes.append(size)
         seconds.append(best)
         if best > LONG_ENOUGH_SECONDS:
@@ -52,9 +52,3 @@ def measure(runtime: Runtime, example: Instances, most_rows: int) -> CostCurve:
 def _sizes(most_rows: int) -> list[int]:
     sizes = [4**power for power in range(10) if 4**power < most_rows]
     return [*sizes, most_rows]
-
-
-def _timed(runtime: Runtime, batch: Instances) -> float:
-    started = time.perf_counter()
-    runtime.predict(batch)
-    return time.perf_counter() - started

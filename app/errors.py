@@ -8,6 +8,8 @@ ForkcastError
 ├── ContentRejected     the content filter said no
 ├── ModelNotReady       no model is loaded, or this one cannot be
 ├── Overloaded          shed before any work was done
+├── DeadlineExceeded    too late for its caller before it was predicted
+├── CallerLeft          nobody waits for the answer any more
 └── InferenceFailed     the runtime raised; the cause is chained
 
 Status codes live in `app.api.error_responses`; nothing here knows about HTTP.
@@ -15,6 +17,46 @@ Status codes live in `app.api.error_responses`; nothing here knows about HTTP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Refusal(IntEnum):
+    """Why a model is not taken: a closed set, for counters and for whoever looks at the last reload."""
+
+    NONE = 0
+    MISSING = 1
+    """There is no such file, or it cannot be read."""
+    UNTRUSTED = 2
+    """Others could replace the file."""
+    UNPINNED = 3
+    """Not the bytes that the pin names, or a pin that names none."""
+    CORRUPT = 4
+    """Bytes that cannot be unpickled, or a manifest that is none or of other bytes."""
+    UNUSABLE = 5
+    """A model that cannot be served here: its format, its libraries, what it is."""
+    SCHEMA = 6
+    """Another task, or other inputs, than the model that is served."""
+    GOLDENS = 7
+    """It answers otherwise than when it was trained."""
+    SLOW = 8
+    """It was not proven in time, or predicts its example more slowly than a request may take."""
+    MEMORY = 9
+    """It needs more memory than allowed."""
+    THREADS = 10
+    """Loading it starts threads."""
+    CRASHED = 11
+    """The process that proved it ended before its answer."""
+    TERMS = 12
+    """The blocked terms cannot be read."""
+    ABANDONED = 13
+    """The server was told to stop meanwhile."""
+    FAULT = 14
+    """A fault of Forkcast."""
+
+    @property
+    def outcome(self) -> str:
+        """Of a reload; NONE is a success."""
+        return "succeeded" if self is Refusal.NONE else self.name.lower()
 
 
 class ForkcastError(Exception):
@@ -63,14 +105,27 @@ class ContentRejected(ForkcastError):
 class ModelNotReady(ForkcastError):
     """`reason`, one line, goes to the log; a client learns only that there is no model: a reason may name a path."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, refusal: Refusal = Refusal.UNUSABLE) -> None:
         self.reason = " ".join(reason.split())
+        self.refusal = refusal
         super().__init__("No model is ready")
 
 
 class Overloaded(ForkcastError):
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"This worker already holds {limit} requests")
+    """Refused at once: this worker holds as many requests as it may, or more than it can answer in time."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__(f"This worker already holds {held} requests")
+
+
+class DeadlineExceeded(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The request could not be answered before its deadline")
+
+
+class CallerLeft(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The client closed its connection")
 
 
 class InferenceFailed(ForkcastError):

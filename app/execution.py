@@ -9,25 +9,37 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from app import inference_watch, metrics
 from app import instances as block
-from app import metrics
+from app.caller import ANYONE, Caller
 from app.errors import ForkcastError, InferenceFailed
 from app.instances import Instances
+from app.pace import Pace
 from app.runtimes.base import Predictions, Runtime
 
 
 class Executor(Protocol):
     """
-    `run` answers one prediction per instance, in order, or raises a ForkcastError; its caller may be cancelled.
+    `run` answers one prediction per instance, in order, or raises a ForkcastError; it may be cancelled. What its caller
+    no longer waits for is not begun: DeadlineExceeded or CallerLeft.
 
     `warm_up` predicts the example at least once, before the first `run`; `close` ends what the mode has started.
     """
 
     def warm_up(self, runtime: Runtime, example: Instances) -> None: ...
 
-    async def run(self, runtime: Runtime, instances: Instances) -> Predictions: ...
+    async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions: ...
 
     def close(self) -> None: ...
+
+
+def watched(runtime: Runtime, instances: Instances) -> Predictions:
+    """`Runtime.predict`, with whoever watches this process told of its start and its end."""
+    number = inference_watch.begin()
+    try:
+        return runtime.predict(instances)
+    finally:
+        inference_watch.end(number)
 
 
 def predict(runtime: Runtime, instances: Instances) -> Predictions:
@@ -35,7 +47,7 @@ def predict(runtime: Runtime, instances: Instances) -> Predictions:
     observed = metrics.of_model(runtime.metadata.name)
     started = time.perf_counter()
     try:
-        predictions = runtime.predict(instances)
+        predictions = watched(runtime, instances)
         if len(predictions.values) != block.count(instances):
             raise ValueError("the runtime did not answer one prediction per instance")
         return predictions
@@ -48,14 +60,29 @@ def predict(runtime: Runtime, instances: Instances) -> Predictions:
         observed.batch_size.observe(block.count(instances))
 
 
+def timed(runtime: Runtime, instances: Instances) -> float:
+    """The seconds of one predict that is not counted as traffic."""
+    started = time.perf_counter()
+    watched(runtime, instances)
+    return time.perf_counter() - started
+
+
 class Inline:
     """Each request predicts itself on the event loop: the control of every experiment."""
 
-    def warm_up(self, runtime: Runtime, example: Instances) -> None:
-        runtime.predict(example)
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
 
-    async def run(self, runtime: Runtime, instances: Instances) -> Predictions:
-        return predict(runtime, instances)
+    def warm_up(self, runtime: Runtime, example: Instances) -> None:
+        self._pace.took(timed(runtime, example), 1)
+
+    async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
+        caller.check()
+        started = time.perf_counter()
+        try:
+            return predict(runtime, instances)
+        finally:
+            self._pace.took(time.perf_counter() - started, 1)
 
     def close(self) -> None:
         """Holds nothing."""
@@ -64,22 +91,27 @@ class Inline:
 class Threads:
     """Each request predicts itself in a pool of `threads`: in-process threading, to measure against."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inference")
 
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
-        runtime.predict(example)
+        self._pace.took(timed(runtime, example), 1)
 
-    async def run(self, runtime: Runtime, instances: Instances) -> Predictions:
+    async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
         submitted = time.perf_counter()
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._predict, runtime, instances, submitted
+            self._pool, self._predict, runtime, instances, caller, submitted
         )
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    @staticmethod
-    def _predict(runtime: Runtime, instances: Instances, submitted: float) -> Predictions:
-        metrics.of_model(runtime.metadata.name).queue_seconds.observe(time.perf_counter() - submitted)
-        return predict(runtime, instances)
+    def _predict(self, runtime: Runtime, instances: Instances, caller: Caller, submitted: float) -> Predictions:
+        started = time.perf_counter()
+        metrics.of_model(runtime.metadata.name).queue_seconds.observe(started - submitted)
+        caller.check()
+        try:
+            return predict(runtime, instances)
+        finally:
+            self._pace.took(time.perf_counter() - started, 1)

@@ -1,5 +1,6 @@
 """The composition root of a serving worker."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
@@ -20,11 +21,16 @@ from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
+from app.pace import Pace
 from app.predictor import Predictor
 from app.runtimes import load_runtime
-from app.runtimes.base import ModelMetadata
+from app.runtimes.base import ModelMetadata, Runtime
 from app.settings import Settings, SettingsInvalid, load_settings
 
+# How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
+# interpreter's lock got half of its work done while the loop refused ten times the capacity. The pool of the mode
+# `threads` keeps Python's: it is what is compared with.
+SWITCH_SECONDS = 0.001
 DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
 log = structlog.stdlib.get_logger("forkcast")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]
@@ -41,7 +47,7 @@ def settings_in_force() -> Settings:
 
 @cache
 def held_models() -> ModelStore:
-    """The models of this arbiter, loaded at the first call; workers inherit them."""
+    """The models of this arbiter, loaded at the first call and replaced by a reload; workers inherit them."""
     return load_models(settings_in_force())
 
 
@@ -60,11 +66,12 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     """The whole application around loaded models; each worker's own parts are made by its lifespan."""
     model = models.current.metadata if models.loaded else None
     content_filter = make_content_filter(settings)
+    pace = Pace(settings.threads if settings.execution == "threads" else 1)
     app = FastAPI(
         title="Forkcast",
         description=describe(model),
         version=model.version if model else "0",
-        lifespan=make_lifespan(settings, models, content_filter),
+        lifespan=make_lifespan(settings, models, content_filter, pace),
         openapi_url=None,
         redirect_slashes=False,
         exception_handlers={
@@ -82,6 +89,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         app,
         max_body_bytes=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
+        timeout_seconds=settings.request_timeout_seconds,
+        pace=pace,
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
     )
@@ -96,9 +105,13 @@ def load_models(settings: Settings) -> ModelStore:
             raise
         log.error("model not loaded", reason=error.reason)
         return ModelStore(None)
+    log_loaded(runtime)
+    return ModelStore(runtime)
+
+
+def log_loaded(runtime: Runtime) -> None:
     model = runtime.metadata
     log.info("model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform)
-    return ModelStore(runtime)
 
 
 def make_content_filter(settings: Settings) -> ContentFilter:
@@ -108,23 +121,25 @@ def make_content_filter(settings: Settings) -> ContentFilter:
     return BlockedTerms(read_terms(settings.blocked_terms_file or DEFAULT_TERMS))
 
 
-def make_executor(settings: Settings, models: ModelStore) -> Executor:
+def make_executor(settings: Settings, models: ModelStore, pace: Pace) -> Executor:
     """Raises ModelNotReady for threads around a model that may be called from one at a time only."""
     if settings.execution == "inline":
-        return Inline()
+        return Inline(pace)
     if settings.execution == "threads":
         if settings.threads > 1 and models.loaded and not models.current.thread_safe:
             raise ModelNotReady("the model cannot predict in several threads at once; set FORKCAST_THREADS=1")
-        return Threads(settings.threads)
-    return MicroBatch(settings.max_batch_size)
+        return Threads(settings.threads, pace)
+    return MicroBatch(settings.max_batch_size, pace=pace)
 
 
-def make_lifespan(settings: Settings, models: ModelStore, content_filter: ContentFilter) -> Lifespan:
+def make_lifespan(settings: Settings, models: ModelStore, content_filter: ContentFilter, pace: Pace) -> Lifespan:
     """What each worker does of its own: its executor, its warm-up, its readiness."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        executor = make_executor(settings, models)
+        executor = make_executor(settings, models, pace)
+        if settings.execution == "microbatch":
+            sys.setswitchinterval(SWITCH_SECONDS)
 
         def predictor_of(held: ModelStore) -> Predictor:
             return Predictor(models=held, executor=executor, content_filter=content_filter, most_rows=settings.max_rows)
@@ -136,7 +151,9 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
             if settings.on_load_failure == "exit":
                 raise
             part = Serving(predictor_of(ModelStore(None)), None, "no model")
-        yield {"serving": part}
+        if part.model is not None:
+            await native.rehearse(app, part)
+        yield {"serving": part, "version": part.model.version if part.model is not None else ""}
         executor.close()
 
     return lifespan
@@ -149,7 +166,6 @@ def warm(predictor: Predictor, models: ModelStore) -> Serving:
     predictor.warm_up()
     model = models.current.metadata
     metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, "none").set(1)
-    log.info("worker ready", slot=metrics.worker_slot(), model=model.name, version=model.version)
     return Serving(predictor, model, "ready")
 
 

@@ -7,14 +7,16 @@ Importing this module opens files in PROMETHEUS_MULTIPROC_DIR, so `gunicorn.conf
 import glob
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client import REGISTRY as OWN_REGISTRY
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from app.errors import Refusal
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 ARBITER = "arbiter"
@@ -47,9 +49,28 @@ MODEL_INFO = Gauge(
     "forkcast_model_info", "1 for the model that is served.",
     ["model", "version", "sha256", "runtime", "acceleration"], multiprocess_mode="livemax",
 )  # fmt: skip
-UNREADABLE = Gauge(
-    "forkcast_metrics_files_unreadable", "Metric files that the scrape left out.", multiprocess_mode="mostrecent"
-)
+RELOADS = Counter("forkcast_model_reloads_total", "Reloads of the model, by how they ended.", ["outcome"])
+# Of the scrape itself, and so in no worker's file.
+UNREADABLE = "forkcast_metrics_files_unreadable", "Metric files that the scrape left out."
+# By the field of WorkerFigures.
+OF_A_WORKER: dict[str, tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str]] = {
+    "connections": (GaugeMetricFamily, "forkcast_worker_connections", "Connections that are open."),
+    "predicting_seconds": (
+        GaugeMetricFamily, "forkcast_worker_predicting_seconds", "How long the oldest predict that runs has run.",
+    ),
+    "pss_bytes": (
+        GaugeMetricFamily, "forkcast_worker_pss_bytes", "Memory, shared pages divided by those who share them.",
+    ),
+    "private_bytes": (GaugeMetricFamily, "forkcast_worker_private_bytes", "Memory that no other process shares."),
+    "cpu_seconds": (CounterMetricFamily, "forkcast_worker_cpu_seconds_total", "User and system time."),
+}  # fmt: skip
+
+# What client_python raises at a file that is cut short or holds something else.
+BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error)
+
+
+for _refusal in Refusal:
+    RELOADS.labels(_refusal.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +117,54 @@ def worker_requests() -> Counter:
     return WORKER_REQUESTS.labels(worker_slot() or "0")
 
 
-def render() -> tuple[bytes, str]:
-    """The exposition text of all workers (of this process alone outside Gunicorn) and its content type."""
-    if not MULTIPROCESS:
-        return generate_latest(OWN_REGISTRY), CONTENT_TYPE_LATEST
+def render(more: Sequence[Metric] = ()) -> tuple[bytes, str]:
+    """The exposition text of all workers (of this process alone outside Gunicorn), then `more`; its content type."""
     registry = CollectorRegistry()
-    registry.register(_ReadableFiles())
+    registry.register(_ReadableFiles() if MULTIPROCESS else OWN_REGISTRY)
+    registry.register(_Given(more))
     return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFigures:
+    """What the ops worker knows about one worker; None is left out."""
+
+    slot: int
+    role: str
+    connections: int
+    predicting_seconds: float
+    cpu_seconds: float | None
+    pss_bytes: int | None
+    private_bytes: int | None
+
+
+def of_workers(workers: Sequence[WorkerFigures], restarts: Mapping[str, int]) -> list[Metric]:
+    """What no worker counts about itself; `restarts` has every role."""
+    count = GaugeMetricFamily("forkcast_workers", "Workers that live, booting and draining ones too.", labels=["role"])
+    restarted = CounterMetricFamily(
+        "forkcast_worker_restarts_total", "Workers that replaced one that ended before its time.", labels=["role"]
+    )
+    for role, number in restarts.items():
+        count.add_metric([role], sum(worker.role == role for worker in workers))
+        restarted.add_metric([role], number)
+    families = []
+    for field, (kind, name, text) in OF_A_WORKER.items():
+        family = kind(name, text, labels=["slot", "role"])
+        for worker in workers:
+            if (value := getattr(worker, field)) is not None:
+                family.add_metric([str(worker.slot), worker.role], value)
+        families.append(family)
+    return [count, restarted, *families]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """A collector of what was collected elsewhere."""
+
+    families: Sequence[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
 
 
 class _ReadableFiles:
@@ -115,23 +177,36 @@ class _ReadableFiles:
 
     def collect(self) -> Iterable[Metric]:
         files = glob.glob(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "*.db"))
-        unreadable = {file for file in files if not _readable(file)}
-        UNREADABLE.set(len(unreadable))
-        # A live gauge's file goes with its worker, perhaps since it was listed.
-        readable = [file for file in files if file not in unreadable and os.path.exists(file)]
-        metrics: Iterable[Metric] = MultiProcessCollector.merge(readable)  # type: ignore[no-untyped-call]
-        return metrics
+        readable = [file for file in files if _is_sized(file)]
+        try:
+            metrics = _merged(readable)
+        except BROKEN:
+            readable = [file for file in readable if _is_readable(file)]
+            metrics = _merged(readable)
+        return [*metrics, GaugeMetricFamily(*UNREADABLE, value=len(files) - len(readable))]
 
 
-def _readable(file: str) -> bool:
+def _merged(files: Sequence[str]) -> Iterable[Metric]:
+    metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    return metrics
+
+
+def _is_sized(file: str) -> bool:
+    """A live gauge's file that has gone with its worker since it was listed is none that could not be read."""
     try:
         with open(file, "rb") as content:
             [used] = struct.unpack("i", content.read(4))
-        if used < 0:
-            return False
-        MultiProcessCollector.merge([file])  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         return True
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error):
+    except (OSError, struct.error):
+        return False
+    return bool(used >= 0)
+
+
+def _is_readable(file: str) -> bool:
+    """Takes as long as reading it, and so is asked only where reading all at once has failed."""
+    try:
+        _merged([file])
+    except BROKEN:
         return False
     return True

@@ -15,14 +15,19 @@ import numpy as np
 
 from app import cost, metrics
 from app import instances as block
+from app.caller import ANYONE, Caller
 from app.cost import CostCurve
 from app.errors import ForkcastError, InferenceFailed
 from app.execution import predict
 from app.instances import Instances
+from app.pace import Pace
 from app.runtimes.base import Predictions, Runtime
 
 # The longest that a predict may keep the loop from reading, refusing and answering.
 BUDGET_SECONDS = 0.020
+# How often those who wait behind a batch in the thread are asked whether they still do.
+EXPIRE_SECONDS = 0.1
+MOST_FORESEEN_SECONDS = 0.1
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +38,16 @@ class Entry:
     instances: Instances
     rows: int
     future: asyncio.Future[Predictions]
+    caller: Caller
     arrived: float
     started: int = 0
     answers: list[Predictions] = field(default_factory=list)
+
+    def is_over(self, seconds: float = 0.0) -> bool:
+        """Whether there is nothing to predict, if that takes so many seconds; a caller who waits in vain is told."""
+        if not self.future.done() and (refusal := self.caller.refusal(seconds)) is not None:
+            self.future.set_exception(refusal)
+        return self.future.done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,8 @@ class MicroBatch:
     A batch that fails is halved until the requests at fault are alone: one bad request fails alone.
     """
 
-    def __init__(self, max_batch_size: int, budget_seconds: float = BUDGET_SECONDS) -> None:
+    def __init__(self, max_batch_size: int, budget_seconds: float = BUDGET_SECONDS, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
         self._max_batch_size = max_batch_size
         self._budget_seconds = budget_seconds
         self._costs: dict[Runtime, tuple[CostCurve, float]] = {}
@@ -76,10 +89,11 @@ class MicroBatch:
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
         curve = cost.measure(runtime, example, self._max_batch_size)
         self._costs[runtime] = curve, block.size(example) / block.count(example)
+        self._pace.took(curve.seconds(1), 1)
 
-    async def run(self, runtime: Runtime, instances: Instances) -> Predictions:
+    async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
         loop = asyncio.get_running_loop()
-        entry = Entry(runtime, instances, block.count(instances), loop.create_future(), time.perf_counter())
+        entry = Entry(runtime, instances, block.count(instances), loop.create_future(), caller, time.perf_counter())
         self._queue.append(entry)
         self._rows_waiting += entry.rows
         self._schedule(loop)
@@ -99,11 +113,20 @@ class MicroBatch:
             loop.call_soon(self._next_batch, loop, self._rows_waiting)
             return
         batch = self._cut()
+        started = time.perf_counter()
         if batch and self._expected_seconds(batch) > self._budget_seconds:
             running = loop.run_in_executor(self._thread, outcomes, batch)
-            running.add_done_callback(lambda done: self._hand_out(loop, batch, done.result()))
+            running.add_done_callback(lambda done: self._hand_out(loop, batch, done.result(), started))
+            loop.call_later(EXPIRE_SECONDS, self._expire, loop, running)
         else:
-            self._hand_out(loop, batch, outcomes(batch))
+            self._hand_out(loop, batch, outcomes(batch), started)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop, running: "asyncio.Future[list[Outcome]]") -> None:
+        """While a batch is in the thread, those who wait behind it learn in time that they wait in vain."""
+        if not running.done():
+            for entry in self._queue:
+                entry.is_over()
+            loop.call_later(EXPIRE_SECONDS, self._expire, loop, running)
 
     def _expected_seconds(self, batch: list[Piece]) -> float:
         """By the rows, and by their size where they are larger than the example that the curve was measured with."""
@@ -113,18 +136,16 @@ class MicroBatch:
         return curve.seconds(rows) * max(1.0, size / (rows * example_size))
 
     def _cut(self) -> list[Piece]:
-        """The next batch, of one runtime; empty where all who waited have left."""
+        """The next batch, of one runtime; empty where all who waited have left, or wait in vain."""
         batch: list[Piece] = []
         unfinished: list[Entry] = []
-        room = 1
+        room, seconds = self._room(self._queue[0].runtime)
         while self._queue and room:
             entry = self._queue[0]
-            if entry.future.done():
+            if entry.is_over(seconds):
                 self._queue.popleft()
                 continue
-            if not batch:
-                room = self._room(entry.runtime)
-            elif entry.runtime is not batch[0].entry.runtime:
+            if batch and entry.runtime is not batch[0].entry.runtime:
                 break
             self._queue.popleft()
             piece = self._take(entry, room)
@@ -136,10 +157,16 @@ class MicroBatch:
         self._rows_waiting = sum(entry.rows - entry.started for entry in self._queue)
         return batch
 
-    def _room(self, runtime: Runtime) -> int:
-        """Rows of about the budget; where even two rows' worth of fixed cost exceeds it, what that buys."""
+    def _room(self, runtime: Runtime) -> tuple[int, float]:
+        """
+        Rows of about the budget, and what the batch will take of them, so that no answer comes after its deadline.
+
+        Where even two rows' worth of fixed cost exceeds the budget, it is the rows that this buys. What one batch takes
+        is counted up to a limit: a lone request to a slow model is tried.
+        """
         curve, _ = self._costs[runtime]
-        return curve.rows_within(max(self._budget_seconds, 2 * curve.seconds(1)))
+        room = curve.rows_within(max(self._budget_seconds, 2 * curve.seconds(1)))
+        return room, min(MOST_FORESEEN_SECONDS, curve.seconds(max(1, min(room, self._rows_waiting))))
 
     @staticmethod
     def _take(entry: Entry, room: int) -> Piece:
@@ -150,7 +177,12 @@ class MicroBatch:
         entry.started = piece.stop
         return piece
 
-    def _hand_out(self, loop: asyncio.AbstractEventLoop, batch: list[Piece], results: list[Outcome]) -> None:
+    def _hand_out(
+        self, loop: asyncio.AbstractEventLoop, batch: list[Piece], results: list[Outcome], started: float
+    ) -> None:
+        if batch:
+            answered = sum((piece.stop - piece.start) / piece.entry.rows for piece in batch)
+            self._pace.took(time.perf_counter() - started, answered)
         for piece, result in zip(batch, results, strict=True):
             future = piece.entry.future
             if future.done():

@@ -8,28 +8,28 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
+from app.admission import Admission
 from app.api.error_responses import problem
-from app.errors import BodyTooLarge, Overloaded
+from app.errors import BodyTooLarge
+from app.pace import Pace
 
 log = structlog.stdlib.get_logger("forkcast")
 
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
-# Answered however full the worker is: who watches it must learn that it is full, not be refused.
-ALWAYS_ADMITTED = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
 
 
-class Account:
+class Named:
     """
-    Names the request and the worker in every answer, counts and times it, logs its failure; outermost.
+    Names the request and the worker in every answer, and logs its failure; outermost.
 
-    The request id is the client's, if sane; the inner parts find it in `scope["state"]["request_id"]`.
+    The request id is the client's, if sane; the inner parts find it in `scope["state"]["request_id"]`. For the ops
+    port as it is: who watches the server is no part of its load, and is not counted.
     """
 
-    def __init__(self, app: ASGIApp, *, worker_header: bool, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, *, worker_header: bool) -> None:
         self.app = app
         self._worker_header = worker_header
-        self._access_log = access_log
         self._worker: list[tuple[bytes, bytes]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +55,7 @@ class Account:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *worker]
             await send(message)
 
-        metrics.IN_FLIGHT.inc()
+        self._begun()
         try:
             await self.app(scope, receive, send_named)
         except Exception as error:
@@ -64,10 +64,27 @@ class Account:
             if status == 0:
                 await problem(500, "The server failed", request_id.decode())(scope, receive, send_named)
         finally:
-            metrics.IN_FLIGHT.dec()
-            self._count(scope, status or 500, time.perf_counter() - started)
+            self._ended(scope, status or 500, time.perf_counter() - started)
 
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+    def _begun(self) -> None:
+        """A request has arrived."""
+
+    def _ended(self, scope: Scope, status: int, seconds: float) -> None:
+        """It has been answered, or its client has left."""
+
+
+class Account(Named):
+    """As `Named`, and counts and times each request."""
+
+    def __init__(self, app: ASGIApp, *, worker_header: bool, access_log: bool) -> None:
+        super().__init__(app, worker_header=worker_header)
+        self._access_log = access_log
+
+    def _begun(self) -> None:
+        metrics.IN_FLIGHT.inc()
+
+    def _ended(self, scope: Scope, status: int, seconds: float) -> None:
+        metrics.IN_FLIGHT.dec()
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else "other"
         requests, duration = metrics.of_request(route, method, status)
@@ -93,31 +110,6 @@ def _request_id(scope: Scope) -> bytes:
         if name == b"x-request-id":
             return bytes(value) if SANE_REQUEST_ID.fullmatch(value) else os.urandom(16).hex().encode()
     return os.urandom(16).hex().encode()
-
-
-class Admission:
-    """Refuses a request at once, before its body is read, when this worker already holds `limit` of them."""
-
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        self.app = app
-        self._limit = limit
-        self._held = 0
-        self._shed = metrics.SHED.labels("full")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ALWAYS_ADMITTED:
-            await self.app(scope, receive, send)
-            return
-        if self._held >= self._limit:
-            self._shed.inc()
-            refusal = problem(503, str(Overloaded(self._limit)), scope["state"]["request_id"], {"retry-after": "1"})
-            await refusal(scope, receive, send)
-            return
-        self._held += 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self._held -= 1
 
 
 class BodyLimit:
@@ -175,9 +167,16 @@ def _has_body_of_unknown_length(scope: Scope) -> bool:
 
 
 def assemble(
-    app: ASGIApp, *, max_body_bytes: int, max_in_flight: int, worker_header: bool, access_log: bool
+    app: ASGIApp,
+    *,
+    max_body_bytes: int,
+    max_in_flight: int,
+    timeout_seconds: float,
+    pace: Pace,
+    worker_header: bool,
+    access_log: bool,
 ) -> ASGIApp:
     """The stack around `app`, outermost last."""
     app = BodyLimit(app, limit=max_body_bytes)
-    app = Admission(app, limit=max_in_flight)
+    app = Admission(app, limit=max_in_flight, timeout_seconds=timeout_seconds, pace=pace)
     return Account(app, worker_header=worker_header, access_log=access_log)

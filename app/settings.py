@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
 # Gunicorn stops waiting for a worker this long after the deadline of the requests in it.
 GRACE_SECONDS = 5
+# A Unix socket's path has at most 107 bytes, of which `/9999.sock` takes ten.
+MOST_SOCKET_FOLDER = 97
 
 
 class SettingsInvalid(Exception):
@@ -52,8 +54,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
     """Port of the API."""
 
-    ops_port: Annotated[int, only(8001)] = Field(default=8001, validation_alias="OPS_PORT")
-    """Port of the operator's endpoints; not available yet."""
+    ops_host: str = "127.0.0.1"
+    """Address that the operator's endpoints listen on; they take no key."""
+
+    ops_port: int = Field(default=8001, ge=1, le=65535, validation_alias="OPS_PORT")
+    """Port of the operator's endpoints."""
 
     web_concurrency: int | None = Field(default=None, ge=1, le=1024, validation_alias="WEB_CONCURRENCY")
     """Worker processes; unset: one for each core that this process may use."""
@@ -88,14 +93,23 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(default=512, ge=1)
     """Requests that one worker holds at once; the next one is answered 503 before its body is read."""
 
+    max_connections: int = Field(default=4096, ge=1)
+    """Connections that one worker holds at once; for a further one an idle one is closed, else it is answered 503."""
+
     max_body_bytes: int = Field(default=2**20, ge=1)
     """Bytes of the largest request body; beyond it the answer is 413."""
 
     max_rows: int = Field(default=100_000, ge=1)
     """Instances of the largest request; beyond it the answer is 422."""
 
+    reload_timeout_seconds: int = Field(default=60, ge=1, le=3600)
+    """Within it a reload must load the new model and prove it; else the served one stays."""
+
+    reload_max_memory_bytes: int | None = Field(default=None, ge=1)
+    """Memory that the proof of a new model may take; unset: half of what this process may use."""
+
     request_timeout_seconds: int = Field(default=30, ge=1, le=3600)
-    """A stopping worker gets 5 s more to finish, a silent one is replaced after 10 s more; no answer is cut off."""
+    """From a request's accept to its predict, at most; else 503, 504 or 408. One predict may take 10 s more."""
 
     content_filter: Literal["generate", "all", "off"] = "generate"
     """Which texts are refused for hate and violence: prompts of text generation only, every text, or none."""
@@ -121,8 +135,8 @@ class Settings(BaseSettings):
     access_log: Switch = "off"
     """Whether each request is logged; faults always are."""
 
-    accept: Annotated[Literal["balanced", "stock"], only("stock")] = "stock"
-    """How connections spread over the workers: stock leaves it to the kernel; balanced is not available yet."""
+    accept: Literal["balanced", "stock"] = "balanced"
+    """How connections spread over the workers: by what each holds, or as the kernel wakes them, for comparison."""
 
     require_keys: Annotated[bool, only(False)] = False
     """Whether the start is refused without API keys; not available yet."""
@@ -148,8 +162,8 @@ class Settings(BaseSettings):
     cache_entries: Annotated[int, only(0)] = 0
     """Predictions that a worker remembers; not available yet."""
 
-    worker_sockets: NotAvailable = None
-    """Folder of one Unix socket per worker; not available yet."""
+    worker_sockets: Path | None = None
+    """Folder where each worker also listens on a Unix socket `<slot>.sock`, for a proxy that balances by itself."""
 
     invocations: Annotated[Literal["mlflow", "sagemaker"], only("mlflow")] = "mlflow"
     """Whose form /invocations speaks; not available yet."""
@@ -158,6 +172,20 @@ class Settings(BaseSettings):
     def check_terms_file(self) -> Self:
         if self.blocked_terms_file is not None and not self.blocked_terms_file.is_file():
             raise ValueError(f"{PREFIX}BLOCKED_TERMS_FILE names no file")
+        return self
+
+    @model_validator(mode="after")
+    def check_worker_sockets(self) -> Self:
+        if self.worker_sockets is not None and not self.worker_sockets.is_dir():
+            raise ValueError(f"{PREFIX}WORKER_SOCKETS names no folder")
+        if len(str(self.worker_sockets)) > MOST_SOCKET_FOLDER:
+            raise ValueError(f"{PREFIX}WORKER_SOCKETS must have at most {MOST_SOCKET_FOLDER} characters")
+        return self
+
+    @model_validator(mode="after")
+    def check_ports(self) -> Self:
+        if self.port == self.ops_port:
+            raise ValueError("PORT and OPS_PORT are the same")
         return self
 
 

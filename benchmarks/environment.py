@@ -15,10 +15,10 @@ from app.settings import ROOT, Settings, environment_name, load_settings
 
 LIBRARIES = ("gunicorn", "uvicorn", "uvloop", "fastapi", "scikit-learn", "numpy")
 # Given by the benchmark itself, or of this machine alone.
-NOT_RECORDED = {"host", "port", "model_uri", "web_concurrency", "execution", "metrics", "worker_header"}
+NOT_RECORDED = {"host", "port", "ops_port", "model_uri", "web_concurrency", "execution", "metrics", "worker_header"}
 # The reviews are what is asked.
 MEASURED_CODE = (
-    "app/**/*.py", "app/**/*.csv", "app/**/*.txt", "benchmarks/*.py", "benchmarks/*.lua", "gunicorn.conf.py",
+    "app/**/*.py", "app/**/*.csv", "app/**/*.txt", "benchmarks/**/*.py", "benchmarks/*.lua", "gunicorn.conf.py",
     "requirements.txt",
 )  # fmt: skip
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ForkcastError
+from app.processes import usage
 from app.runtimes import load_runtime
 from app.settings import SettingsInvalid, load_settings
-from benchmarks import processes, result_file
+from benchmarks import result_file
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed, ServerFailed
 from benchmarks.forest import forest, request_bodies
@@ -69,8 +70,8 @@ def measure(server: Target, known: Sequence[Known]) -> dict[str, Any]:
 
 
 def memory_of(server: Target) -> list[dict[str, int]]:
-    """The arbiter first."""
-    return [asdict(processes.memory(pid)) for pid in server.pids()]
+    """The arbiter first, the ops worker last."""
+    return [asdict(usage.memory(pid)) for pid in server.pids()]
 
 
 def main() -> int:

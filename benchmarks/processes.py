@@ -1,21 +1,9 @@
-"""What the kernel says about processes: who belongs to whom, processor time, memory."""
+"""What the kernel says about processes: who belongs to whom, and the processor time of all of them and of the host."""
 
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
-TICKS = os.sysconf("SC_CLK_TCK")
-KIB = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """`pss`: private pages, and shared ones divided by those who share them, so that it adds up over processes."""
-
-    pss_bytes: int
-    private_bytes: int
+from app.processes import usage
+from app.processes.usage import PROC
 
 
 def tree(pid: int) -> tuple[int, ...]:
@@ -26,14 +14,7 @@ def tree(pid: int) -> tuple[int, ...]:
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system time that the processes have spent."""
-    return sum(_ticks(pid) for pid in pids) / TICKS
-
-
-def memory(pid: int) -> Memory:
-    """Raises OSError where the process may not be looked at, KeyError where the kernel tells less."""
-    lines = (PROC / f"{pid}/smaps_rollup").read_text().splitlines()[1:]
-    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return Memory(kib["Pss"] * KIB, (kib["Private_Clean"] + kib["Private_Dirty"]) * KIB)
+    return sum(usage.cpu_seconds(pid) for pid in pids)
 
 
 def steal_share(before: tuple[int, ...], after: tuple[int, ...]) -> float:
@@ -48,9 +29,3 @@ def processor_ticks() -> tuple[int, ...]:
     assert name == "cpu"
     # What follows, guest time, is in `user` already.
     return tuple(int(field) for field in fields[:8])
-
-
-def _ticks(pid: int) -> int:
-    # The name in parentheses may hold spaces: fields are counted from behind it.
-    fields = (PROC / f"{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.processes import usage
 from benchmarks import processes, wrk
 from benchmarks.failures import ServerFailed
 from benchmarks.served import check_counts, served_when_settled
@@ -64,7 +65,7 @@ def measure(target: Target, plan: Plan, connections: int) -> Figures:
     steal = processes.steal_share(ticks, processes.processor_ticks())
     during = served_when_settled(target.port).since(counted)
     check_counts(during, answered=window.load.requests, connections=connections)
-    pss = sum(processes.memory(pid).pss_bytes for pid in pids)
+    pss = sum(usage.memory(pid).pss_bytes for pid in pids)
     check_every_worker(target.port, plan.known, target.workers)
     return Figures(
         warm_up_requests_per_second=warm_up.requests_per_second,

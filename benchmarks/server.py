@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -25,21 +25,42 @@ LOG_LINES = 40
 NOT_INHERITED = ("GUNICORN_CMD_ARGS", "RUNTIME_DIRECTORY", "LISTEN_FDS")
 
 
+# Run with `python -c`: a Gunicorn that is given descriptors as systemd gives them, from 3 on and meant for its pid.
+ACTIVATED = """
+import fcntl, os, sys
+held = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 64) for each in sys.argv[1:]]
+for number, each in enumerate(held, 3):
+    os.dup2(each, number)
+    os.close(each)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"])
+"""
+
+
 class Server:
     """A started Gunicorn; its other settings are those of the environment and `.env`, as for `make serve`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, port: int, workers: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], *, port: int, ops_port: int, workers: int, log: Path) -> None:
         self.port = port
+        self.ops_port = ops_port
         self.workers = workers
         self._process = process
         self._log = log
 
     def pids(self) -> tuple[int, ...]:
-        """The arbiter, then its workers; raises ServerFailed if they are not as many as asked for."""
+        """The arbiter, its serving workers, the ops worker; raises ServerFailed if there are more or fewer."""
         pids = tree(self._process.pid) if self._process.poll() is None else ()
-        if len(pids) != 1 + self.workers:
-            raise self.failed(f"the server has {len(pids)} processes rather than {1 + self.workers}")
+        if len(pids) != self.workers + 2:
+            raise self.failed(f"the server has {len(pids)} processes rather than {self.workers + 2}")
         return pids
+
+    @property
+    def arbiter(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
 
     def wait_until_ready(self) -> None:
         """Until each worker has said that it is; raises ServerFailed at the deadline."""
@@ -81,17 +102,25 @@ class Server:
 
 
 @contextmanager
-def serving(*, workers: int, execution: str, model_uri: str, folder: Path) -> Iterator[Server]:
-    """A server that is ready; its output goes to a file in `folder`, and it is stopped whatever happens."""
-    port = free_port()
+def serving(
+    *, workers: int, execution: str, model_uri: str, folder: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """
+    A server that is ready; its output goes to a file in `folder`, and it is stopped whatever happens.
+
+    `settings` are further ones, by their names in the environment.
+    """
+    port, ops_port = free_port(), free_port()
     given = {
         "HOST": http_client.HOST,
         "PORT": str(port),
+        "OPS_PORT": str(ops_port),
         "WEB_CONCURRENCY": str(workers),
         "MODEL_URI": str(Path(model_uri).resolve()),
         "FORKCAST_EXECUTION": execution,
         "FORKCAST_METRICS": "on",
         "FORKCAST_WORKER_HEADER": "on",
+        **(settings or {}),
     }
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     log = folder / "server.log"
@@ -101,7 +130,7 @@ def serving(*, workers: int, execution: str, model_uri: str, folder: Path) -> It
             cwd=ROOT, env={**inherited, **given}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
-    server = Server(process, port=port, workers=workers, log=log)
+    server = Server(process, port=port, ops_port=ops_port, workers=workers, log=log)
     try:
         server.wait_until_ready()
         yield server

@@ -110,11 +110,12 @@ def memory(runs: Sequence[Document]) -> str:
     head = ["workers", "memory of all processes (PSS)", "ratio", "private to the arbiter", "private to each worker"]
     lines = []
     for measured in run["measurements"]:
-        arbiter, *workers = (process["private_bytes"] for process in measured["processes"])
-        each = " and ".join(f"{private / MEBI:.0f} MiB" for private in workers)
-        total = measured["pss_bytes"]
-        row = [str(measured["workers"]), f"{total / MEBI:.0f} MiB", f"{total / first:.2f}", f"{arbiter / MEBI:.0f} MiB"]
-        lines.append([*row, each])
+        arbiter, *others = (f"{process['private_bytes'] / MEBI:.0f} MiB" for process in measured["processes"])
+        total, workers = measured["pss_bytes"], measured["workers"]
+        row = [str(workers), f"{total / MEBI:.0f} MiB", f"{total / first:.2f}", arbiter]
+        lines.append([*row, " and ".join(others[:workers]), *others[workers:]])
+    # Servers of older results had no ops worker.
+    head += ["private to the ops worker"] * (len(lines[0]) - len(head))
     opening = (
         f"A random forest of {run['trees']} trees, {run['artifact_bytes'] / MEBI:.0f} MiB on disk, after "
         f"{run['requests']:,} requests of one row, all answered as the estimator answers them. {machine(runs)}"

@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.errors import InferenceFailed, RefusedByModel
+from app import inference_watch
+from app.caller import ANYONE, Caller
+from app.errors import CallerLeft, DeadlineExceeded, InferenceFailed, RefusedByModel
 from app.execution import Executor, Inline, Threads
 from app.input_schema import TextInput
 from app.instances import Instances
@@ -113,6 +116,94 @@ def test_a_runtime_that_answers_too_few_is_a_fault_and_not_a_mix_up(make: Callab
     answers = run(executor, main, runtime)
 
     assert [type(answer) for answer in answers] == [InferenceFailed] * 3
+
+
+GONE = Caller(has_left=lambda: True)
+LATE = Caller(deadline=0.0)
+
+
+@pytest.mark.parametrize(("caller", "error"), [(GONE, CallerLeft), (LATE, DeadlineExceeded)])
+@pytest.mark.parametrize("make", MODES)
+def test_what_nobody_waits_for_is_not_predicted(
+    make: Callable[[], Executor], caller: Caller, error: type[Exception]
+) -> None:
+    executor, runtime = make(), Echo()
+
+    async def main() -> list[Any]:
+        callers = [ANYONE, caller, ANYONE]
+        asked = [executor.run(runtime, [str(number)], each) for number, each in enumerate(callers)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, dropped, third = run(executor, main, runtime)
+
+    assert (first.values, third.values) == (["<0>"], ["<2>"])
+    assert isinstance(dropped, error)
+    assert "1" not in [text for batch in runtime.batches for text in batch]
+
+
+@pytest.mark.parametrize("make", MODES)
+def test_a_predict_is_watched_from_its_start_to_its_end(make: Callable[[], Executor]) -> None:
+    told: list[float] = []
+    during: list[float] = []
+
+    class Watched(Echo):
+        def predict(self, instances: Instances) -> Predictions:
+            during.append(told[-1])
+            return super().predict(instances)
+
+    executor, runtime = make(), Watched()
+    inference_watch.observe(told.append)
+    try:
+        run(executor, lambda: executor.run(runtime, ["a"]), runtime)
+    finally:
+        inference_watch.observe(None)
+
+    assert all(during)
+    assert told[-1] == 0.0
+
+
+def test_the_watch_keeps_to_the_oldest_of_several_predicts() -> None:
+    told: list[float] = []
+    inference_watch.observe(told.append)
+    try:
+        first, second = inference_watch.begin(), inference_watch.begin()
+        inference_watch.end(second)
+        third = inference_watch.begin()
+        inference_watch.end(first)
+        inference_watch.end(third)
+    finally:
+        inference_watch.observe(None)
+
+    began = told[0]
+    assert told[:4] == [began] * 4
+    assert told[4] > began
+    assert told[5] == 0.0
+
+
+def test_the_watch_is_right_after_threads_that_come_and_go_at_once() -> None:
+    told: list[float] = []
+
+    def tell_slowly(since: float) -> None:
+        if since:
+            # Another thread goes first, if it may.
+            time.sleep(0.0001)
+        told.append(since)
+
+    def predict_often() -> None:
+        for _ in range(30):
+            inference_watch.end(inference_watch.begin())
+
+    inference_watch.observe(tell_slowly)
+    try:
+        for _ in range(20):
+            threads = [threading.Thread(target=predict_often) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert told[-1] == 0.0
+    finally:
+        inference_watch.observe(None)
 
 
 def test_inline_predicts_on_the_loop_and_threads_do_not() -> None:

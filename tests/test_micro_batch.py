@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import InferenceFailed
+from app.caller import Caller
+from app.errors import DeadlineExceeded, InferenceFailed
+from app.instances import Instances
 from app.micro_batch import MicroBatch
+from app.pace import Pace
 from app.runtimes.base import Predictions
 from tests.test_execution import Echo, run
 
@@ -292,3 +295,44 @@ def test_texts_much_longer_than_the_example_are_predicted_off_the_loop() -> None
 
     assert short == {threading.get_ident()}
     assert threading.get_ident() not in long
+
+
+def test_who_waits_behind_a_long_batch_learns_of_the_deadline_while_it_runs() -> None:
+    release = threading.Event()
+
+    class Blocked(Echo):
+        def predict(self, instances: Instances) -> Predictions:
+            if instances == ["long"]:
+                assert release.wait(30)
+            return super().predict(instances)
+
+    # Everything is too much for the loop.
+    executor, runtime = MicroBatch(1, budget_seconds=0.0), Blocked()
+
+    async def main() -> list[Any]:
+        long = asyncio.ensure_future(executor.run(runtime, ["long"]))
+        soon = Caller(deadline=time.monotonic() + 0.05)
+        late = await asyncio.gather(executor.run(runtime, ["late"], soon), return_exceptions=True)
+        still_running = not long.done()
+        release.set()
+        return [await long, *late, still_running]
+
+    _, late, still_running = run(executor, main, runtime)
+
+    assert isinstance(late, DeadlineExceeded)
+    assert still_running
+    assert runtime.batches == [["long"]]
+
+
+def test_a_large_request_costs_the_pace_what_all_its_parts_take() -> None:
+    class Slow(Echo):
+        def predict(self, instances: Instances) -> Predictions:
+            time.sleep(0.002)
+            return super().predict(instances)
+
+    pace, runtime = Pace(), Slow()
+    executor = MicroBatch(4, pace=pace)
+
+    run(executor, lambda: executor.run(runtime, [str(number) for number in range(400)]), runtime)
+
+    assert 100 * 0.002 <= pace.seconds_for(1) < 10.0

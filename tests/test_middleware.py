@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
 from app import metrics
+from app.admission import Admission
 from app.errors import BodyTooLarge
 from app.main import create_app
-from app.middleware import Account, Admission, BodyLimit
+from app.middleware import Account, BodyLimit
 from app.model_store import ModelStore
+from app.pace import Pace
 from app.runtimes.base import Runtime
 from app.settings import Settings
 
@@ -94,8 +97,12 @@ def test_what_was_in_flight_is_counted_down_after_a_fault() -> None:
     assert in_flight() == before
 
 
-def shed() -> float:
-    return REGISTRY.get_sample_value("forkcast_shed_requests_total", {"reason": "full"}) or 0.0
+def admitting(app: Any, *, limit: int = 100, timeout_seconds: float = 30.0, pace: Pace | None = None) -> Admission:
+    return Admission(app, limit=limit, timeout_seconds=timeout_seconds, pace=pace or Pace())
+
+
+def shed(reason: str = "full") -> float:
+    return REGISTRY.get_sample_value("forkcast_shed_requests_total", {"reason": reason}) or 0.0
 
 
 def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None:
@@ -107,7 +114,7 @@ def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None
             await release.wait()
             await ok(scope, receive, send)
 
-        admission = Admission(slow, limit=1)
+        admission = admitting(slow, limit=1)
         held = asyncio.ensure_future(ask(admission))
         await inside.wait()
         unread = [b"never read"]
@@ -125,11 +132,97 @@ def test_the_request_over_the_limit_is_refused_before_its_body_is_read() -> None
 
 
 def test_a_place_is_free_again_after_a_fault() -> None:
-    admission = Admission(broken, limit=1)
+    admission = admitting(broken, limit=1)
 
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             asyncio.run(ask(admission))
+
+
+def while_held(admission: Admission, release: asyncio.Event, headers: dict[str, str], held: int = 1) -> Answer:
+    """The answer to a request that comes while `held` others are inside."""
+
+    async def main() -> Answer:
+        others = [asyncio.ensure_future(ask(admission)) for _ in range(held)]
+        await asyncio.sleep(0)
+        try:
+            return await asyncio.wait_for(ask(admission, headers=headers), 10)
+        finally:
+            release.set()
+            await asyncio.gather(*others)
+
+    return asyncio.run(main())
+
+
+def holding(release: asyncio.Event) -> Any:
+    """An application that holds every request but those with a short timeout of their own."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["headers"]:
+            await release.wait()
+        await ok(scope, receive, send)
+
+    return app
+
+
+def paced(seconds: float) -> Pace:
+    """As if each request took so long."""
+    pace = Pace()
+    pace.took(seconds, 1)
+    return pace
+
+
+@pytest.mark.parametrize(("milliseconds", "status"), [("450", 503), ("5000", 200)])
+def test_a_request_that_would_be_answered_too_late_is_refused_at_once(milliseconds: str, status: int) -> None:
+    release = asyncio.Event()
+    admission = admitting(holding(release), pace=paced(0.1))
+    before = shed("slow")
+
+    answer = while_held(admission, release, {"x-request-timeout-ms": milliseconds}, held=4)
+
+    assert answer[0] == status
+    assert shed("slow") == before + (status == 503)
+
+
+def test_a_lone_request_is_tried_however_slow_the_model_is() -> None:
+    answer = asyncio.run(ask(admitting(ok, pace=paced(100.0)), headers={"x-request-timeout-ms": "50"}))
+
+    assert answer[0] == 200
+
+
+def test_a_client_may_shorten_its_deadline_and_not_lengthen_it() -> None:
+    deadlines = {}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        deadlines[dict(scope["headers"]).get(b"x-request-timeout-ms")] = scope["state"]["caller"].deadline
+        await ok(scope, receive, send)
+
+    admission = admitting(app, timeout_seconds=10.0)
+    now = time.monotonic()
+    for given in ({}, {"x-request-timeout-ms": "2000"}, {"x-request-timeout-ms": "99999999"}):
+        asyncio.run(ask(admission, headers=given))
+
+    assert deadlines[None] - now == pytest.approx(10.0, abs=1.0)
+    assert deadlines[b"2000"] - now == pytest.approx(2.0, abs=1.0)
+    assert deadlines[b"99999999"] - now == pytest.approx(10.0, abs=1.0)
+
+
+@pytest.mark.parametrize("given", ["", "0", "-5", "1.5", "soon", "1" * 12, "5 "])
+def test_a_timeout_that_is_no_number_of_milliseconds_is_refused_by_its_name(given: str) -> None:
+    status, _, document = asyncio.run(ask(admitting(ok), headers={"x-request-timeout-ms": given}))
+
+    assert status == 400
+    assert "X-Request-Timeout-Ms" in document["detail"]
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0.001, 1, 1), (2.0, 6, 9), (500.0, 60, 60)])
+def test_a_refused_client_is_told_when_what_is_held_will_be_done(seconds: float, least: int, most: int) -> None:
+    release = asyncio.Event()
+    admission = admitting(holding(release), limit=3, pace=paced(seconds), timeout_seconds=1e6)
+
+    _, headers, _ = while_held(admission, release, {}, held=3)
+
+    assert least <= int(headers["retry-after"]) <= most
 
 
 def test_a_declared_body_over_the_limit_is_refused_unread() -> None:

@@ -30,6 +30,8 @@ RUN_BY = {
     "make train DATA=reviews.csv": "here",
     "make train DATA=customers.csv TARGET=churned": "here",
     "MODEL_URI=/srv/models/reviews.joblib make bench": ".ci/run, as make bench-quick",
+    "make reload MODEL=/srv/models/churn-2.joblib": "tests/server/test_reload_command.py",
+    "make rollback": "tests/server/test_reload_command.py",
     "make test": ".ci/run, within make check",
 }
 SHELL = own_environment()
@@ -41,7 +43,7 @@ class Serving:
     def __init__(self, log: Path, **settings: str) -> None:
         self.log = log
         self.port = free_port()
-        environment = {**SHELL, "PORT": str(self.port), **settings}
+        environment = {**SHELL, "PORT": str(self.port), "OPS_PORT": str(free_port()), **settings}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
@@ -119,7 +121,7 @@ def test_the_start_says_where_everything_is_with_a_request_to_try(serving: Servi
 
 
 def test_a_port_in_use_ends_the_start_with_one_line(serving: Serving) -> None:
-    second = make("serve", PORT=str(serving.port))
+    second = make("serve", PORT=str(serving.port), OPS_PORT=str(free_port()))
 
     refusals = [line for line in second.stderr.splitlines() if "start refused" in line]
     assert second.returncode != 0

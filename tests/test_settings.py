@@ -39,6 +39,7 @@ NAMES_OF_THE_DESIGN = {
     "FORKCAST_WORKER_SOCKETS",
     "FORKCAST_INVOCATIONS",
     "FORKCAST_PREDICTION_LOG_ON_FULL",
+    "FORKCAST_OPS_HOST",
 }
 
 
@@ -120,10 +121,8 @@ def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(
     ("name", "value"),
     [
         ("FORKCAST_JOBS_URL", "sqlite:///jobs.db"),
-        ("FORKCAST_ACCEPT", "balanced"),
         ("FORKCAST_CACHE_ENTRIES", "10"),
         ("FORKCAST_REQUIRE_KEYS", "1"),
-        ("OPS_PORT", "9000"),
         ("FORKCAST_INVOCATIONS", "sagemaker"),
     ],
 )
@@ -155,4 +154,5 @@ def test_check_config_shows_each_setting_with_its_source_and_what_will_start(
     assert all(any(line.startswith(f"{environment_name(name)} ") for line in shown) for name in Settings.model_fields)
     assert any(line.split() == ["WEB_CONCURRENCY", "3", "environment"] for line in shown)
     assert "will start: 3 serving workers on 127.0.0.1:8000, execution microbatch" in shown
+    assert "will start: an ops worker on 127.0.0.1:8001" in shown
     assert any(line.startswith("memory this process may use: ") for line in shown)

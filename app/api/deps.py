@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from starlette.requests import Request
 
+from app.caller import ANYONE, Caller
 from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
@@ -25,3 +26,9 @@ def serving(request: Request) -> Serving:
     state: Mapping[str, Any] = request.scope["state"]
     part: Serving = state["serving"]
     return part
+
+
+def caller(request: Request) -> Caller:
+    """Who waits for this request's answer, as the admission has put it down."""
+    known: Caller = request.scope["state"].get("caller", ANYONE)
+    return known

@@ -13,6 +13,8 @@ from app import errors
 
 log = structlog.stdlib.get_logger("forkcast")
 
+# nginx's status for it: nobody reads this answer, and it is to be told from faults in the metrics.
+CLIENT_CLOSED_REQUEST = 499
 STATUS: dict[type[errors.ForkcastError], int] = {
     errors.BadInput: 422,
     errors.RefusedByModel: 422,
@@ -20,6 +22,8 @@ STATUS: dict[type[errors.ForkcastError], int] = {
     errors.ContentRejected: 400,
     errors.ModelNotReady: 503,
     errors.Overloaded: 503,
+    errors.DeadlineExceeded: 504,
+    errors.CallerLeft: CLIENT_CLOSED_REQUEST,
     errors.InferenceFailed: 500,
 }
 HEADERS = {
@@ -46,6 +50,8 @@ def problem(
 async def handle_error(request: Request, error: Exception) -> Response:
     """Every ForkcastError; its cause, if any, is logged here and nowhere else."""
     assert isinstance(error, errors.ForkcastError)
+    if isinstance(error, errors.CallerLeft):
+        return await handle_gone_client(request, error)
     status = STATUS[type(error)]
     request_id = request.state.request_id
     if error.__cause__ is not None:
@@ -65,8 +71,8 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def handle_gone_client(request: Request, error: Exception) -> Response:
-    """Nobody reads this answer; the status, nginx's for the same event, keeps it apart from faults in the metrics."""
-    return Response(status_code=499)
+    """The client went away while its body was read, or before its turn."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 async def handle_fault(request: Request, error: Exception) -> Response:

@@ -4,22 +4,23 @@ import contextlib
 import ctypes
 import errno
 import gc
-import json
 import os
 import random
+import resource
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import structlog
 from gunicorn.arbiter import Arbiter
 
-from app.input_schema import TextInput
-from app.model_store import ModelStore
-from app.processes.slots import Slots
+from app.processes.connection import Limits
+from app.processes.restarts import Restarts
+from app.processes.scoreboard import Role, Scoreboard
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")
@@ -33,7 +34,13 @@ THREAD_VARIABLES = (
 # From linux/prctl.h: the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 
-slots = Slots()
+scoreboard = Scoreboard()
+restarts = Restarts(scoreboard)
+# One that serves, and the ops worker.
+FEWEST_PROCESSES = 2
+HEADER_SECONDS = 10
+# Of a worker: its log, its listeners, its loop, its metric files, and a margin.
+OWN_DESCRIPTORS = 64
 
 
 class StartRefused(SystemExit):
@@ -45,10 +52,11 @@ class StartRefused(SystemExit):
 
 
 def refuse_port_in_use(addresses: list[Any]) -> None:
-    """Say at once what Gunicorn would say after five seconds of trying."""
+    """Say at once what Gunicorn would say after five seconds of trying; the API's address is the first."""
     if "LISTEN_FDS" in os.environ or "GUNICORN_FD" in os.environ:
         return
-    for host, port in (address for address in addresses if isinstance(address, tuple)):
+    named = zip(("PORT", "OPS_PORT"), addresses, strict=False)
+    for name, (host, port) in ((name, address) for name, address in named if isinstance(address, tuple)):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,8 +64,19 @@ def refuse_port_in_use(addresses: list[Any]) -> None:
                 probe.bind((host, port))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    raise StartRefused(f"port {port} of {host} is in use; set PORT to another one") from None
+                    raise StartRefused(f"port {port} of {host} is in use; set {name} to another one") from None
                 raise StartRefused(f"cannot listen on {host} port {port}: {error.strerror}") from None
+
+
+def assert_both_listeners(listeners: list[Any], port: int, ops_port: int) -> None:
+    """Sockets that are held outside come as they are, in any order: each role knows its own by the port."""
+    names = [listener.getsockname() for listener in listeners]
+    if not all(isinstance(name, tuple) for name in names):
+        raise StartRefused("listens on TCP only; FORKCAST_WORKER_SOCKETS gives each worker a Unix socket of its own")
+    missing = {"PORT": port, "OPS_PORT": ops_port}.items()
+    wrong = [f"{name} {number}" for name, number in missing if number not in {each[1] for each in names}]
+    if wrong:
+        raise StartRefused(f"none of the sockets held outside is that of {' or '.join(wrong)}")
 
 
 def assert_one_thread() -> None:
@@ -96,54 +115,69 @@ def freeze_heap() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def obey_signals(arbiter: int) -> None:
-    """
-    Let a TERM end a worker that still boots, and the arbiter's end end its workers.
-
-    Until Gunicorn resets them, a child has the arbiter's handlers, which queue signals for a loop it does not run.
-    Without the second, workers of an arbiter that was killed would go on serving and keep its port.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+def end_with(arbiter: int) -> None:
+    """Else the workers of an arbiter that was killed would go on serving, and keep its port."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != arbiter:
         sys.exit(0)
 
 
+def resize(arbiter: Any, processes: int) -> None:
+    """
+    The arbiter is to have so many workers, the ops worker among them: at the start, at a HUP, a TTIN or a TTOU.
+
+    A TTOU ends the oldest worker; so that it takes a serving one, the ops worker changes ages with the youngest.
+    """
+    if processes < FEWEST_PROCESSES:
+        arbiter.num_workers = FEWEST_PROCESSES
+        return
+    scoreboard.header.wanted = processes - 1
+    restarts.resized()
+    workers = list(arbiter.WORKERS.values())
+    present = scoreboard.header.generation
+    for ops in [each for each in workers if each.place.role == Role.OPS and each.place.generation == present]:
+        youngest = max(workers, key=lambda worker: worker.age)
+        ops.age, youngest.age = youngest.age, ops.age
+
+
+def enlist(worker: Any, version: str, limits: Limits) -> None:
+    """Give a worker that is about to be forked its role in the present generation, and a slot that is free."""
+    serving = scoreboard.count(Role.SERVE) < scoreboard.header.wanted or scoreboard.count(Role.OPS) > 0
+    role = Role.SERVE if serving else Role.OPS
+    restarts.forked(role)
+    worker.scoreboard, worker.limits = scoreboard, limits
+    worker.place = scoreboard.take(role, version)
+
+
+def enter(worker: Any, settings: Settings, applications: dict[str, Callable[[], Any]]) -> None:
+    """In the worker: it knows its pid and its port, and makes the application of its role."""
+    worker.place.pid = os.getpid()
+    worker.port = settings.port if worker.place.role == Role.SERVE else settings.ops_port
+    worker.application = applications[Role(worker.place.role).name.lower()]()
+
+
+def dismiss(worker: Any) -> None:
+    """The worker has ended, however it did."""
+    role, generation = Role(worker.place.role), worker.place.generation
+    scoreboard.free(worker.place.slot)
+    restarts.ended(role, generation)
+
+
+def limits(settings: Settings) -> Limits:
+    """What a worker holds its clients to; of the descriptors that it may open, some are for itself."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Limits(
+        connections=max(1, min(settings.max_connections, descriptors - OWN_DESCRIPTORS)),
+        in_flight=settings.max_in_flight,
+        request_seconds=settings.request_timeout_seconds,
+        header_seconds=min(HEADER_SECONDS, settings.request_timeout_seconds),
+        balanced=settings.accept == "balanced",
+        worker_sockets=settings.worker_sockets,
+        worker_header=settings.worker_header == "on",
+    )
+
+
 def seed_random_numbers() -> None:
     """Gunicorn seeds the standard library's generator after the fork; numpy's would be the same in all workers."""
     np.random.seed(random.getrandbits(32))
-
-
-def announce(settings: Settings, models: ModelStore, workers: int) -> None:
-    """Say where everything is, with one request to try."""
-    host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
-    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    lines = [f"API      {base}/predict"]
-    lines += [f"docs     {base}/docs"] if settings.docs == "on" else []
-    lines += [f"metrics  {base}/metrics"] if settings.metrics == "on" else []
-    lines += [f"health   {base}/health"]
-    if models.loaded:
-        lines += ["try      " + example_curl(base, models)]
-    log.info("serving", address=base, workers=workers, execution=settings.execution)
-    if not _writes_to_journal():  # which has the event above
-        print("\n" + "\n".join(f"  {line}" for line in lines) + "\n", flush=True)  # noqa: T201
-    if settings.host not in ("127.0.0.1", "::1", "localhost"):
-        log.warning("no API keys: whoever reaches this address may use the model", host=settings.host)
-
-
-def _writes_to_journal() -> bool:
-    """Whether stdout is the stream that systemd says it gave to the journal (systemd.exec, JOURNAL_STREAM)."""
-    with contextlib.suppress(OSError, ValueError):
-        output = os.fstat(sys.stdout.fileno())
-        return os.environ.get("JOURNAL_STREAM") == f"{output.st_dev}:{output.st_ino}"
-    return False
-
-
-def example_curl(base: str, models: ModelStore) -> str:
-    """One line for a shell that asks the served model for its own example."""
-    inputs = models.current.metadata.inputs
-    body = json.dumps({"text" if isinstance(inputs, TextInput) else "features": inputs.example})
-    quoted = body.replace("'", "'\\''")
-    return f"curl {base}/predict -H 'content-type: application/json' -d '{quoted}'"

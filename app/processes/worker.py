@@ -1,42 +1,73 @@
-"""The worker class: uvicorn under Gunicorn."""
+"""The worker class: uvicorn under Gunicorn, in one of two roles."""
 
+import asyncio
+import faulthandler
 import os
 import signal
 import sys
 from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
-from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+from app.processes.connection import Connection, Limits
+from app.processes.engine import Engine
+from app.processes.heartbeat import Heartbeat
+from app.processes.scoreboard import Place, Scoreboard
 
-class ServingWorker(UvicornWorker):  # type: ignore[misc]
+
+class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
     """
-    uvicorn on uvloop and httptools; the arbiter's `graceful_timeout` bounds its drain, and SIGQUIT ends it at once.
+    What the hooks of `gunicorn.conf.py` give it: its place on the scoreboard, its limits and its application.
 
-    The stock class does neither: https://github.com/Kludex/uvicorn-worker/issues/2.
+    The stock class shares load by luck, beats by the wall clock, ignores SIGQUIT, drops connections where it stops, and
+    waits for clients without end; each is measured in the tests of this folder.
     """
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Connection,
         "ws": "none",
         "interface": "asgi3",
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
+        # It would beat by the wall clock, and during a predict.
+        "callback_notify": None,
     }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout
+    scoreboard: Scoreboard
+    place: Place
+    limits: Limits
+    port: int
+    application: Any
 
-    async def _serve(self) -> None:
-        self.config.app = self.wsgi
-        server = Server(config=self.config)
+    def load_wsgi(self) -> None:
+        self.wsgi = self.application
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # A worker that is killed for its silence says where it was; the log's writer may be what is stuck.
+        faulthandler.enable(all_threads=True)
+        faulthandler.register(signal.SIGALRM, all_threads=True, chain=True)
         # Not through the loop, which a predict may hold, and past the exit handlers, which wait for inference threads.
         signal.signal(signal.SIGQUIT, lambda number, frame: os._exit(0))
-        await server.serve(sockets=self.sockets)
-        if not server.started:
+
+    async def _serve(self) -> None:
+        heartbeat = Heartbeat(self.tmp.fileno(), self.place, self.cfg.timeout)
+        heartbeat.start()
+        self.config.app = self.wsgi
+        engine = Engine(self.config, self.scoreboard, self.place, self.limits, self.cfg.graceful_timeout)
+        heartbeat.keep(asyncio.get_running_loop())
+        await engine.serve(sockets=self._listeners())
+        if not engine.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _listeners(self) -> list[Any]:
+        """Those of its role; it lets go of the others, so that they end with the workers that serve them."""
+        ours = [each for each in self.sockets if each.getsockname()[1] == self.port]
+        for other in self.sockets:
+            if other not in ours:
+                other.close()
+        return ours

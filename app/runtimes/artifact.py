@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.errors import ModelNotReady
+from app.errors import ModelNotReady, Refusal
 
 MOST_MANIFEST_BYTES = 2**26
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -47,7 +47,7 @@ def read_artifact(path: Path, *, pin: str | None, max_bytes: int) -> Artifact:
     data = _read_regular_file(real, max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if pin is not None and sha256 != _pinned_digest(pin, path.name):
-        raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one")
+        raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one", Refusal.UNPINNED)
     return Artifact(path, data, sha256, _read_manifest(manifest_path(real), sha256))
 
 
@@ -55,7 +55,7 @@ def _resolve(path: Path) -> Path:
     try:
         return path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise ModelNotReady(f"{path}: {_cause(error)}") from error
+        raise ModelNotReady(f"{path}: {_cause(error)}", Refusal.MISSING) from error
 
 
 def _cause(error: Exception) -> str:
@@ -66,11 +66,13 @@ def _refuse_writable_by_others(real: Path) -> None:
     for place in (real, *real.parents):
         status = place.stat()
         if status.st_uid not in (0, os.geteuid()):
-            raise ModelNotReady(f"{place}: belongs to another user, who could replace the model")
+            raise ModelNotReady(f"{place}: belongs to another user, who could replace the model", Refusal.UNTRUSTED)
         shared_temporary = place is not real and bool(status.st_mode & stat.S_ISVTX)
         if _writable_by_others(status) and not shared_temporary:
             mode = stat.filemode(status.st_mode)
-            raise ModelNotReady(f"{place}: is writable by other users ({mode}); chmod go-w makes it safe")
+            raise ModelNotReady(
+                f"{place}: is writable by other users ({mode}); chmod go-w makes it safe", Refusal.UNTRUSTED
+            )
 
 
 def _writable_by_others(status: os.stat_result) -> bool:
@@ -105,7 +107,7 @@ def _read_regular_file(real: Path, max_bytes: int) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ModelNotReady(f"{real}: {_cause(error)}") from error
+        raise ModelNotReady(f"{real}: {_cause(error)}", Refusal.MISSING) from error
 
 
 def _pinned_digest(pin: str, name: str) -> str:
@@ -114,10 +116,10 @@ def _pinned_digest(pin: str, name: str) -> str:
     try:
         lines = [line.split(maxsplit=1) for line in Path(pin).read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelNotReady("the pin is neither a sha256 nor a file that can be read") from error
+        raise ModelNotReady("the pin is neither a sha256 nor a file that can be read", Refusal.UNPINNED) from error
     named = [parts[0] for parts in lines if len(parts) == 2 and Path(parts[1].lstrip("*").strip()).name == name]
     if len(named) != 1 or not DIGEST.fullmatch(named[0].lower()):
-        raise ModelNotReady(f"{pin}: has not exactly one line of sha256sum for {name}")
+        raise ModelNotReady(f"{pin}: has not exactly one line of sha256sum for {name}", Refusal.UNPINNED)
     return named[0].lower()
 
 
@@ -130,7 +132,9 @@ def _read_manifest(path: Path, sha256: str) -> dict[str, Any] | None:
         manifest = json.loads(_read_regular_file(real, MOST_MANIFEST_BYTES))
         belongs = manifest["sha256"] == sha256
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelNotReady(f"{path}: cannot be read as a manifest ({type(error).__name__})") from error
+        raise ModelNotReady(
+            f"{path}: cannot be read as a manifest ({type(error).__name__})", Refusal.CORRUPT
+        ) from error
     if not belongs:
-        raise ModelNotReady(f"{path}: is the manifest of another artifact (its sha256 differs)")
+        raise ModelNotReady(f"{path}: is the manifest of another artifact (its sha256 differs)", Refusal.CORRUPT)
     return dict(manifest)

@@ -16,7 +16,7 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
-from app.errors import ModelNotReady
+from app.errors import ModelNotReady, Refusal
 from app.input_schema import InputSchema, inputs_from_json
 from app.runtimes.artifact import Artifact, read_artifact
 from app.runtimes.base import Golden, ModelMetadata
@@ -50,7 +50,7 @@ def load(path: Path, *, pin: str | None, max_bytes: int) -> SklearnRuntime:
 def _check_library_versions(artifact: Artifact) -> None:
     libraries = (artifact.manifest or {}).get("libraries", {})
     if not isinstance(libraries, Mapping):
-        raise ModelNotReady(f"{artifact.path}: its manifest has no usable libraries")
+        raise ModelNotReady(f"{artifact.path}: its manifest has no usable libraries", Refusal.CORRUPT)
     fitted_with = libraries.get("scikit-learn", sklearn.__version__)
     if fitted_with != sklearn.__version__:
         raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {fitted_with}, here is {sklearn.__version__}")
@@ -66,8 +66,11 @@ def _unpickle(artifact: Artifact) -> Any:
         raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {was}, here is {here}") from error
     except ModuleNotFoundError as error:
         raise ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed") from error
+    except MemoryError as error:
+        raise ModelNotReady(f"{artifact.path}: there is not enough memory to unpickle it", Refusal.MEMORY) from error
     except Exception as error:
-        raise ModelNotReady(f"{artifact.path}: cannot be unpickled ({type(error).__name__}: {error})") from error
+        reason = f"{artifact.path}: cannot be unpickled ({type(error).__name__}: {error})"
+        raise ModelNotReady(reason, Refusal.CORRUPT) from error
 
 
 def _estimator_and_encoder(loaded: Any) -> tuple[Any, LabelEncoder | None]:
@@ -140,7 +143,7 @@ def _goldens(artifact: Artifact) -> tuple[Golden, ...]:
         goldens = (artifact.manifest or {}).get("goldens", [])
         return tuple(Golden(each["instance"], each["value"], each["probabilities"]) for each in goldens)
     except (KeyError, TypeError) as error:
-        raise ModelNotReady(f"{artifact.path}: its manifest has no usable goldens") from error
+        raise ModelNotReady(f"{artifact.path}: its manifest has no usable goldens", Refusal.CORRUPT) from error
 
 
 def _inputs(artifact: Artifact, estimator: Any) -> InputSchema:
@@ -149,4 +152,6 @@ def _inputs(artifact: Artifact, estimator: Any) -> InputSchema:
     try:
         return inputs_from_json(artifact.manifest["inputs"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelNotReady(f"{artifact.path}: its manifest has no usable inputs ({type(error).__name__})") from error
+        raise ModelNotReady(
+            f"{artifact.path}: its manifest has no usable inputs ({type(error).__name__})", Refusal.CORRUPT
+        ) from error

@@ -1,4 +1,8 @@
-"""`python -m deploy.systemd.wait_ready 30` ends when /readyz answers 200, and fails if it has not after 30 seconds."""
+"""
+`python -m deploy.systemd.wait_ready 30` ends when all workers are warm, and fails if they are not after 30 seconds.
+
+It asks the ops port, which speaks for all of them.
+"""
 
 import http.client
 import sys
@@ -10,7 +14,7 @@ POLL_SECONDS = 0.2
 
 
 def ready(host: str, port: int) -> bool:
-    """Whether a worker answers and is ready; a server that does not answer is not."""
+    """Whether /readyz answers 200; a server that does not answer is not ready."""
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/readyz")
@@ -25,9 +29,10 @@ def main(seconds: float) -> None:
     settings = load_settings()
     deadline = time.monotonic() + seconds
     # On Linux a connection to 0.0.0.0 or :: goes to this machine.
-    while not ready(settings.host, settings.port):
+    while not ready(settings.ops_host, settings.ops_port):
         if time.monotonic() > deadline:
-            sys.exit(f"/readyz on {settings.host} port {settings.port} has not answered 200 within {seconds:g} s")
+            address = f"{settings.ops_host} port {settings.ops_port}"
+            sys.exit(f"/readyz on {address} has not answered 200 within {seconds:g} s")
         time.sleep(POLL_SECONDS)
 
 

@@ -63,10 +63,11 @@ def scaling_result(*, conditions: dict[str, Any] | None = None, **environment: o
     }
 
 
-def memory_result() -> Document:
+def memory_result(*, ops_mebibytes: tuple[int, ...] = ()) -> Document:
     def measured(*private_mebibytes: int, pss: int) -> dict[str, Any]:
-        processes = [{"pss_bytes": 2**20, "private_bytes": private * 2**20} for private in private_mebibytes]
-        return {"workers": len(processes) - 1, "pss_bytes": pss * 2**20, "processes": processes}
+        privates = (*private_mebibytes, *ops_mebibytes)
+        processes = [{"pss_bytes": 2**20, "private_bytes": private * 2**20} for private in privates]
+        return {"workers": len(private_mebibytes) - 1, "pss_bytes": pss * 2**20, "processes": processes}
 
     return {
         "benchmark": "memory",

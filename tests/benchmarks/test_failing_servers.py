@@ -137,8 +137,8 @@ def test_a_server_with_a_process_too_few_or_too_many_has_failed(tmp_path: Path) 
     log = tmp_path / "log"
     log.write_text("what it said last")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        with pytest.raises(ServerFailed, match="1 processes rather than 3"):
-            Server(process, port=1, workers=2, log=log).pids()
+        with pytest.raises(ServerFailed, match="1 processes rather than 4"):
+            Server(process, port=1, ops_port=2, workers=2, log=log).pids()
         process.communicate(b"\n")
 
 

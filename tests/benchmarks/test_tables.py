@@ -17,6 +17,13 @@ def test_a_memory_result_as_markdown() -> None:
     assert render([memory_result()]) + "\n" == (HERE / "memory.md").read_text()
 
 
+def test_the_ops_worker_has_a_column_where_there_was_one() -> None:
+    [head, _, *rows] = render([memory_result(ops_mebibytes=(7,))]).splitlines()[-4:]
+
+    assert head.endswith("| private to each worker | private to the ops worker |")
+    assert [row.split(" | ", 4)[4] for row in rows] == ["20 MiB | 7 MiB |", "21 MiB and 22 MiB | 7 MiB |"]
+
+
 def test_two_like_runs_are_one_table_of_all_their_blocks() -> None:
     text = render([scaling_result(), scaling_result(conditions={"seed": 21}, commit="later", date="2026-02-02")])
 

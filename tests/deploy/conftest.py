@@ -47,6 +47,10 @@ class Server:
     def address(self) -> str:
         return f"127.0.0.1:{self.environment['PORT']}"
 
+    @property
+    def ops_address(self) -> str:
+        return f"127.0.0.1:{self.environment['OPS_PORT']}"
+
 
 @contextlib.contextmanager
 def running(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[Program]:
@@ -76,8 +80,9 @@ def answers_200(url: str) -> bool:
 
 
 def server_environment(model: Path, **more: str) -> dict[str, str]:
-    """The tests' own environment without any setting of Forkcast's, then those of a server on a free port."""
-    return {**own_environment(), "HOST": "127.0.0.1", "PORT": str(free_port()), "MODEL_URI": str(model), **more}
+    """The tests' own environment without any setting of Forkcast's, then those of a server on free ports."""
+    ports = {"PORT": str(free_port()), "OPS_PORT": str(free_port())}
+    return {**own_environment(), "HOST": "127.0.0.1", **ports, "MODEL_URI": str(model), **more}
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +98,7 @@ def server(model, tmp_path_factory):
     environment = server_environment(model, WEB_CONCURRENCY="2", RUNTIME_DIRECTORY=str(runtime_directory))
     with running(GUNICORN, environment, tmp_path_factory.mktemp("server")) as program:
         server = Server(program, environment)
-        program.wait_for(lambda: answers_200(f"http://{server.address}/readyz"))
+        program.wait_for(lambda: answers_200(f"http://{server.ops_address}/readyz"))
         yield server
 
 

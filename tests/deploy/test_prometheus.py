@@ -54,7 +54,7 @@ def test_promtool_takes_the_configuration():
 
 
 def test_the_configuration_scrapes_where_the_server_listens_by_default():
-    host, port = (Settings.model_fields[field].default for field in ("host", "port"))
+    host, port = (Settings.model_fields[field].default for field in ("ops_host", "ops_port"))
 
     assert f'"{host}:{port}"' in CONFIGURATION.read_text()
 
@@ -71,7 +71,7 @@ def test_a_real_prometheus_counts_what_the_client_sent_to_two_workers(server, st
         server.program.wait_for(both_workers_have_answered)
     configuration = tmp_path / "prometheus.yml"
     shipped = CONFIGURATION.read_text()
-    configuration.write_text(shipped.replace("127.0.0.1:8000", server.address).replace("15s", "1s"))
+    configuration.write_text(shipped.replace("127.0.0.1:8001", server.ops_address).replace("15s", "1s"))
     address = f"127.0.0.1:{free_port()}"
 
     prometheus = start(
@@ -86,19 +86,21 @@ def test_a_real_prometheus_counts_what_the_client_sent_to_two_workers(server, st
     prometheus.wait_for(lambda: query(address, counted))
     assert query(address, counted) == [len(slots)]
     assert query(address, "up") == [1]
+    assert query(address, 'forkcast_workers{role="serve"}') == [2]
 
 
 @needs_promtool
 def test_promtool_has_no_complaint_about_the_exposition(server):
     # Not /predict, whose requests another test counts.
     post(f"http://{server.address}/predict_batch", {"instances": [[1.5]]}).close()
-    with urllib.request.urlopen(f"http://{server.address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{server.ops_address}/metrics", timeout=10) as answer:
         exposition = answer.read()
 
     checked = subprocess.run(["promtool", "check", "metrics"], input=exposition, capture_output=True)
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
     assert b"forkcast_batch_size_count" in exposition
+    assert b"forkcast_worker_cpu_seconds_total" in exposition
 
 
 def test_files_for_deployment_name_only_metrics_that_exist():
@@ -106,4 +108,4 @@ def test_files_for_deployment_name_only_metrics_that_exist():
 
     named = {re.sub("_(bucket|sum|count)$", "", name) for text in texts for name in METRIC.findall(text)}
 
-    assert named <= set(METRIC.findall(metrics.render()[0].decode()))
+    assert named <= set(METRIC.findall(metrics.render(metrics.of_workers([], {}))[0].decode()))

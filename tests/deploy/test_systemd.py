@@ -22,6 +22,7 @@ import pytest
 from app.settings import ROOT, Settings
 
 UNIT = ROOT / "deploy/systemd/forkcast.service"
+SOCKETS = UNIT.with_suffix(".socket")
 INSTALLED = "/opt/forkcast/"
 SYSTEMD_UNITS = Path("/usr/lib/systemd/system")
 READ_TIMEOUTS = """
@@ -59,19 +60,29 @@ def executables() -> list[str]:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.skipif(not SYSTEMD_UNITS.is_dir(), reason=f"systemd's own units are not in {SYSTEMD_UNITS}")
-def test_systemd_verifies_the_unit_without_a_word(tmp_path):
+@pytest.mark.parametrize("unit", [UNIT, SOCKETS], ids=lambda unit: unit.name)
+def test_systemd_verifies_the_unit_without_a_word(tmp_path, unit):
     # A root in which everything is where the unit says; each executable is there only if this machine has it.
     shutil.copytree(SYSTEMD_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
-    shutil.copy(UNIT, tmp_path / "usr/lib/systemd/system")
+    for each in (UNIT, SOCKETS):
+        shutil.copy(each, tmp_path / "usr/lib/systemd/system")
     for executable in executables():
         copy = tmp_path / executable.removeprefix("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(in_checkout(executable), copy)
 
-    command = ["systemd-analyze", "verify", "--recursive-errors=no", f"--root={tmp_path}", UNIT.name]
+    command = ["systemd-analyze", "verify", "--recursive-errors=no", f"--root={tmp_path}", unit.name]
     verified = subprocess.run(command, capture_output=True, text=True)
 
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def test_the_sockets_that_systemd_holds_are_those_of_the_settings_in_the_order_that_is_relied_upon():
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+
+    held = re.findall(r"^ListenStream=(.*)$", SOCKETS.read_text(), re.MULTILINE)
+
+    assert held == [f"{defaults['host']}:{defaults['port']}", f"{defaults['ops_host']}:{defaults['ops_port']}"]
 
 
 def test_every_file_that_the_unit_names_is_in_the_checkout():
@@ -102,7 +113,7 @@ def test_each_timeout_leaves_time_for_the_one_before_it(environment):
 def test_a_reload_checks_the_configuration_before_it_signals():
     check, signal = directives("ExecReload")
 
-    assert check == f"{directives('ExecStart')[0]} --check-config"
+    assert check == f"{directives('ExecStart')[0]} --check-config app.main:create_app"
     assert signal == "/bin/kill -HUP $MAINPID"
 
 
@@ -146,7 +157,7 @@ def test_the_wait_after_the_start_goes_on_while_the_answer_is_503(environment):
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", int(environment["PORT"])), Readyz) as fake:
+    with http.server.HTTPServer(("127.0.0.1", int(environment["OPS_PORT"])), Readyz) as fake:
         thread = threading.Thread(target=fake.serve_forever)
         thread.start()
         try:
@@ -165,7 +176,7 @@ def test_the_wait_after_the_start_fails_at_its_deadline(environment):
     waited = run_as_in_unit(" ".join(command), environment)
 
     assert waited.returncode == 1
-    assert waited.stderr == f"/readyz on 127.0.0.1 port {environment['PORT']} has not answered 200 within 0.5 s\n"
+    assert waited.stderr == f"/readyz on 127.0.0.1 port {environment['OPS_PORT']} has not answered 200 within 0.5 s\n"
 
 
 class Unpickled:

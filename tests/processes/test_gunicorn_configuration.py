@@ -39,12 +39,16 @@ def test_the_settings_reach_gunicorn(tmp_path: Path) -> None:
         tmp_path,
         HOST="::1",
         PORT="1234",
+        FORKCAST_OPS_HOST="127.0.0.2",
+        OPS_PORT="1235",
         WEB_CONCURRENCY="3",
         FORKCAST_REQUEST_TIMEOUT_SECONDS="55",
         FORKCAST_LOG_LEVEL="warning",
     )
 
-    assert (values["bind"], values["workers"]) == (["[::1]:1234"], 3)
+    assert values["bind"] == ["[::1]:1234", "127.0.0.2:1235"]
+    # The ops worker is one more.
+    assert values["workers"] == 3 + 1
     assert 55 < values["graceful_timeout"] < values["timeout"]
     assert values["logconfig_dict"]["root"]["level"] == "WARNING"
     assert Path(values["worker_tmp_dir"]).parent == tmp_path

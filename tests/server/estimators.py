@@ -2,7 +2,10 @@
 
 import gc
 import os
+import signal
+import threading
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +31,13 @@ class Sleeper(OneNumber):
         return rows[:, 0]
 
 
+class Refuser(OneNumber):
+    """Loads, and then predicts nothing."""
+
+    def predict(self, rows: Any) -> Any:
+        raise ArithmeticError
+
+
 class ProcessFacts(OneNumber):
     """Answers `FACTS`, all numbers, about the process that it predicts in."""
 
@@ -36,6 +46,29 @@ class ProcessFacts(OneNumber):
         threads = max(int(os.environ[name]) for name in THREAD_VARIABLES)
         facts = [os.getpid(), predicted_by[0], gc.get_freeze_count(), gc.isenabled(), threads, np.random.random()]
         return np.array([facts] * len(rows), dtype=float)
+
+
+class Unpickled:
+    """Stands in an artifact for what `function` returns when it is called there, at the unpickling."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def fill_memory(megabytes: int) -> Any:
+    return [bytes(2**20) for _ in range(megabytes)]
+
+
+def start_thread() -> Any:
+    threading.Thread(target=time.sleep, args=[3600], daemon=True).start()
+    return Sleeper().fit()
+
+
+def kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Trap:

@@ -43,6 +43,7 @@ class Server:
 
     process: subprocess.Popen[bytes]
     port: int
+    ops_port: int
     workers: int
     log_file: Path
 
@@ -60,13 +61,19 @@ class Server:
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
     @property
-    def worker_pids(self) -> set[int]:
+    def pids(self) -> set[int]:
+        """All children of the arbiter."""
         return set(map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()))
 
     @property
+    def worker_pids(self) -> set[int]:
+        """The serving workers among them."""
+        return self.pids - {int(event["pid"]) for event in self.events if event.get("role") == "ops"}
+
+    @property
     def times_ready(self) -> int:
-        """How many workers have become ready since the start."""
-        return self.log.count("Application startup complete")
+        """How many serving workers have become ready since the start."""
+        return sum(event["event"] == "worker ready" and event["role"] == "serve" for event in self.events)
 
     @property
     def state_directory(self) -> Path:
@@ -96,6 +103,12 @@ class Server:
     def get(self, path: str) -> Answer:
         """The answer on a connection of its own, whichever worker takes it."""
         with contextlib.closing(self.connect()) as connection:
+            return ask(connection, "GET", path)
+
+    def ops(self, path: str) -> Answer:
+        """The ops worker's answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ops_port, timeout=PATIENCE_SECONDS)
+        with contextlib.closing(connection):
             return ask(connection, "GET", path)
 
     def post(self, path: str, document: object) -> Answer:
@@ -150,6 +163,7 @@ def copy_project(folder: Path) -> Path:
     """What Gunicorn runs, in a folder without the checkout's `.env`, which Forkcast would read."""
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "gunicorn.conf.py", folder)
+    shutil.copy(ROOT / "Makefile", folder)
     # Under the name by which the artifacts of these tests refer to it.
     (folder / ESTIMATORS).parent.mkdir(parents=True)
     shutil.copy(ROOT / ESTIMATORS, folder / ESTIMATORS)
@@ -159,14 +173,16 @@ def copy_project(folder: Path) -> Path:
 @contextlib.contextmanager
 def spawned(project: Path, log_file: Path, settings: Settings) -> Iterator[Server]:
     """A server that has just been started, with these settings and nothing of this process's environment."""
-    with _reserved_port() as port, log_file.open("wb") as log:
-        environment = {"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": "1", **settings}
+    with _reserved_port() as port, _reserved_port() as ops_port, log_file.open("wb") as log:
+        ports = {"PORT": str(port), "OPS_PORT": str(ops_port)}
+        environment = {"PATH": os.environ["PATH"], **ports, "WEB_CONCURRENCY": "1", **settings}
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
             cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            yield Server(process, int(environment["PORT"]), int(environment["WEB_CONCURRENCY"]), log_file)
+            port, ops_port, workers = (int(environment[name]) for name in ("PORT", "OPS_PORT", "WEB_CONCURRENCY"))
+            yield Server(process, port, ops_port, workers, log_file)
         finally:
             _end(process)
 

@@ -1,0 +1,178 @@
+"""What a worker's event loop runs: uvicorn's server, with our accept, our sweep and a drain that loses nothing."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Sequence
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import structlog
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from app.processes.accept import BalancedAccept, Listener, Peers
+from app.processes.connection import Connection, Desk, Limits, refusal
+from app.processes.scoreboard import Place, Role, Scoreboard, State
+
+log = structlog.stdlib.get_logger("forkcast")
+
+SWEEP_SECONDS = 1.0
+# How long a leaving worker keeps an idle connection, so that a client that is about to use it gets an answer.
+LINGER_SECONDS = 2.0
+# How long it goes on as before until those that replace it are ready.
+SUCCESSORS_SECONDS = 10.0
+STEP_SECONDS = 0.02
+
+
+class Engine(Server):
+    """One worker's server; `place` is its own slot, `graceful_seconds` bounds its drain."""
+
+    server_state: Desk
+
+    def __init__(
+        self, config: Config, scoreboard: Scoreboard, place: Place, limits: Limits, graceful_seconds: float
+    ) -> None:
+        super().__init__(config)
+        self.server_state = Desk(place, limits)
+        self._scoreboard = scoreboard
+        self._place = place
+        self._limits = limits
+        self._graceful_seconds = graceful_seconds
+        self._attaching: dict[asyncio.Task[Any], Connection] = {}
+        self._own_socket: Path | None = None
+
+    async def startup(self, sockets: Any = None) -> None:
+        balanced = self._limits.balanced and self._place.role == Role.SERVE
+        await super().startup(sockets=[] if balanced else sockets)
+        if balanced:
+            self._accept_balanced(sockets)
+        if self._limits.worker_sockets is not None and self._place.role == Role.SERVE:
+            await self._listen_on_own_socket(self._limits.worker_sockets)
+        self._sweep()
+        # Of the model that passed its warm-up, if there is one.
+        self._place.version = self.lifespan.state.get("version", self._place.version)
+        self._place.state = State.READY
+        log.info("worker ready", slot=self._place.slot, pid=self._place.pid, role=Role(self._place.role).name.lower())
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Go on until the successors are there, answer what came, close what is idle, and end within the time."""
+        await self._until_successors_are_ready()
+        limit = time.monotonic() + self._graceful_seconds
+        self._stop_accepting(sockets)
+        await self._drain(limit)
+        self.config.timeout_graceful_shutdown = max(0, round(limit - time.monotonic()))
+        await super().shutdown(sockets=None)
+
+    def _accept_balanced(self, listeners: Sequence[Listener]) -> None:
+        peers = Peers(self._scoreboard, self._place)
+        acceptor = BalancedAccept(asyncio.get_running_loop(), listeners, self._place, peers, self._attach)
+        self.server_state.acceptor = acceptor
+        acceptor.start()
+
+    def _attach(self, accepted: socket.socket) -> None:
+        desk = self.server_state
+        if len(desk.connections) + desk.attaching >= self._limits.connections and not self._made_room():
+            with accepted, contextlib.suppress(OSError):
+                accepted.setblocking(False)
+                accepted.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE, desk))
+            return
+        # Counted from now on, though its protocol is made in a later turn of the loop.
+        connection = self._protocol()
+        connection.announced = True
+        desk.attaching += 1
+        desk.publish()
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(lambda: connection, accepted))
+        self._attaching[task] = connection
+        task.add_done_callback(self._attached)
+
+    def _attached(self, task: asyncio.Task[Any]) -> None:
+        connection = self._attaching.pop(task)
+        if connection.announced:
+            # The client left before it was connected.
+            self.server_state.attaching -= 1
+            self.server_state.publish()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.debug("connection not made", reason=str(error))
+
+    def _protocol(self, *, chosen: bool = False) -> Connection:
+        connection = Connection(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )  # fmt: skip
+        connection.chosen = chosen
+        return connection
+
+    def _made_room(self) -> bool:
+        """Close the connection that has been idle, if there is one, for a client that may have something to ask."""
+        connections = self.server_state.open_connections()
+        idle = next((each for each in connections if not each.engaged and not each.transport.is_closing()), None)
+        if idle is not None:
+            idle.transport.abort()
+        return idle is not None
+
+    async def _listen_on_own_socket(self, folder: Path) -> None:
+        path = folder / f"{self._place.slot}.sock"
+        try:
+            path.unlink(missing_ok=True)
+            server = await asyncio.get_running_loop().create_unix_server(partial(self._protocol, chosen=True), path)
+            # Who may reach it is the folder's to say.
+            path.chmod(0o666)
+        except OSError as error:
+            log.error("no socket of its own for a worker", slot=self._place.slot, reason=error.strerror)
+            return
+        self.servers.append(server)
+        self._own_socket = path
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.server_state.sweep(loop.time())
+        loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def _until_successors_are_ready(self) -> None:
+        # A stop that comes meanwhile gives all of it no longer than the graceful time.
+        limit = time.monotonic() + min(SUCCESSORS_SECONDS, self._graceful_seconds / 2)
+        while self._has_unready_successors() and time.monotonic() < limit:
+            await asyncio.sleep(STEP_SECONDS)
+
+    def _has_unready_successors(self) -> bool:
+        """Whether workers of a later generation boot for this role; all of them are forked before this one is told."""
+        return any(
+            worker.state is State.BOOTING
+            and worker.role == self._place.role
+            and worker.generation > self._place.generation
+            for worker in self._scoreboard.workers()
+        )
+
+    def _stop_accepting(self, sockets: Any) -> None:
+        self._place.state = State.DRAINING
+        acceptor = self.server_state.acceptor
+        if acceptor is not None:
+            acceptor.stop()
+            if self._scoreboard.header.generation == self._place.generation:
+                # Nobody comes after this worker, and what waits would be reset with the last listener.
+                acceptor.take_all()
+            for listener in sockets:
+                listener.close()
+        if self._own_socket is not None:
+            self._own_socket.unlink(missing_ok=True)
+        for server in self.servers:
+            server.close()
+
+    async def _drain(self, limit: float) -> None:
+        desk = self.server_state
+        desk.draining = True
+        desk.default_headers = [*desk.default_headers, (b"connection", b"close")]
+        for connection in desk.open_connections():
+            connection.leave()
+        linger = min(time.monotonic() + LINGER_SECONDS, limit)
+        while (desk.connections or self._attaching) and time.monotonic() < limit and not self.force_exit:
+            await asyncio.sleep(STEP_SECONDS)
+            if time.monotonic() > linger:
+                for connection in desk.open_connections():
+                    if not connection.unanswered:
+                        connection.transport.close()

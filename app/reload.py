@@ -1,0 +1,138 @@
+"""`make reload` and `make rollback`: put the files in their place, signal the arbiter, and say how it ended."""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from app.artifact_files import ArtifactFiles, Contents, put_in_place
+from app.settings import ROOT, Settings, SettingsInvalid, load_settings
+
+POLL_SECONDS = 0.1
+ANSWER_SECONDS = 5
+# Beyond the proof: the arbiter loads once more, and the old workers may take their time.
+MARGIN_SECONDS = 30
+# With an application of its own Gunicorn checks the configuration and loads no model.
+CHECK = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "--check-config", "app.main:create_app"]
+
+# What is said of a worker that answers; one that predicts is busy.
+WARM = ("ready", "busy")
+
+Status = dict[str, Any]
+
+
+class Failed(Exception):
+    """One line for whoever reloads."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.reload", description="Reload the model of a running server.")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--model", type=Path, help="artifact to install at MODEL_URI first, with the manifest beside it")
+    ways.add_argument("--rollback", action="store_true", help="exchange the artifact and its previous one first")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+        check_configuration()
+        before = status(settings)
+        with put_in_place(wanted_files(settings, chosen.model, rollback=chosen.rollback)):
+            version = reload(settings, before)
+    except (Failed, SettingsInvalid, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"reload succeeded: version {version} is served\n")
+    return 0
+
+
+def check_configuration() -> None:
+    """In a process of its own, for at a configuration that cannot be executed the HUP would end the server."""
+    command = [sys.executable, *CHECK]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if checked.returncode != 0:
+        raise Failed(checked.stderr.strip() or "gunicorn.conf.py cannot be executed")
+
+
+def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> Contents:
+    """Raises Failed where there is nothing to install or to go back to."""
+    files = ArtifactFiles(settings.model_uri)
+    if rollback:
+        if not files.previous.exists():
+            raise Failed(f"{files.previous}: there is no previous artifact")
+        return files.exchange()
+    if model is None:
+        return {}
+    if not model.is_file() or model.resolve() == files.artifact:
+        raise Failed(f"{model}: is no file, or the very one that is served")
+    return files.installation(model)
+
+
+def reload(settings: Settings, before: Status) -> str:
+    """The version that all new workers serve; raises Failed where the server refuses, or takes too long."""
+    os.kill(before["arbiter"], signal.SIGHUP)
+    reloads = before["reloads"]
+    generation = newest_generation(before)
+    succeeded = False
+    for now in statuses(settings):
+        if now["reloads"]["refused"] > reloads["refused"]:
+            raise Failed(
+                f"reload refused ({now['reloads']['last_refusal']}): see the log of the server for the reason;"
+                f" it serves {' '.join(versions(serving(before)))} as before"
+            )
+        if now["reloads"]["succeeded"] > reloads["succeeded"]:
+            succeeded = True
+            workers = [worker for worker in serving(now) if worker["generation"] > generation]
+            warm = [worker for worker in workers if worker["state"] in WARM]
+            if workers and len(warm) == len(workers) >= now["wanted"]:
+                return " ".join(versions(warm))
+    if succeeded:
+        # The new model is served: to put the former files back now would be to go back at the next start.
+        return "the new one, though not all workers are ready yet:"
+    raise Failed("the server has not ended the reload in time: see its log")
+
+
+def statuses(settings: Settings) -> Iterator[Status]:
+    """The status again and again until the deadline; a worker that is replaced meanwhile may miss an answer."""
+    deadline = time.monotonic() + settings.reload_timeout_seconds + settings.request_timeout_seconds + MARGIN_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Failed):
+            yield status(settings)
+        time.sleep(POLL_SECONDS)
+
+
+def status(settings: Settings) -> Status:
+    """What the ops port says; raises Failed where nobody answers there."""
+    connection = http.client.HTTPConnection(settings.ops_host, settings.ops_port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/status")
+        document: Status = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Failed(f"no server answers on {settings.ops_host} port {settings.ops_port}") from error
+    finally:
+        connection.close()
+    return document
+
+
+def serving(status: Status) -> list[dict[str, Any]]:
+    """The serving workers of the newest generation."""
+    newest = newest_generation(status)
+    return [each for each in status["workers"] if each["role"] == "serve" and each["generation"] == newest]
+
+
+def newest_generation(status: Status) -> int:
+    return max((int(worker["generation"]) for worker in status["workers"]), default=0)
+
+
+def versions(workers: list[dict[str, Any]]) -> list[str]:
+    return sorted({str(worker["version"]) or "no model" for worker in workers})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

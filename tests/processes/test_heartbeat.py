@@ -1,0 +1,114 @@
+"""A worker's sign of life, as the arbiter, the scoreboard and the kernel get it."""
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app import inference_watch
+from app.processes import heartbeat
+from app.processes.heartbeat import ALARM_AFTER_TIMEOUT_SECONDS, Heartbeat
+from app.processes.scoreboard import Place, Role, Scoreboard
+
+TIMEOUT_SECONDS = 40.0
+
+
+@pytest.fixture
+def place() -> Place:
+    return Scoreboard(1).take(Role.SERVE, "v")
+
+
+@pytest.fixture
+def descriptor() -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        yield file.fileno()
+
+
+@pytest.fixture(autouse=True)
+def undone() -> Iterator[None]:
+    yield
+    inference_watch.observe(None)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def started(descriptor: int, place: Place, timeout_seconds: float = TIMEOUT_SECONDS) -> Heartbeat:
+    beating = Heartbeat(descriptor, place, timeout_seconds)
+    beating.start()
+    return beating
+
+
+def told(descriptor: int) -> float:
+    """What the arbiter reads: an instant of the monotonic clock."""
+    return os.fstat(descriptor).st_mtime
+
+
+def beats_in_a_loop(beating: Heartbeat, place: Place, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many distinct beats are seen while the loop turns for a while."""
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    seen = set()
+
+    async def main() -> None:
+        beating.keep(asyncio.get_running_loop())
+        for _ in range(20):
+            seen.add(place.beat)
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    return len(seen)
+
+
+def test_the_first_beat_is_before_anything_else(descriptor: int, place: Place) -> None:
+    before = time.monotonic()
+
+    started(descriptor, place)
+
+    assert before <= place.beat <= time.monotonic()
+    assert told(descriptor) == pytest.approx(place.beat, abs=1e-3)
+
+
+def test_an_idle_worker_beats_by_the_timer(descriptor: int, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert beats_in_a_loop(started(descriptor, place), place, monkeypatch) > 3
+
+
+def test_nothing_beats_while_a_predict_runs(descriptor: int, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    beating = started(descriptor, place)
+    number = inference_watch.begin()
+    began = place.predicting_since
+
+    assert beats_in_a_loop(beating, place, monkeypatch) == 1
+    assert told(descriptor) == pytest.approx(began, abs=1e-3)
+
+    inference_watch.end(number)
+    assert place.predicting_since == 0.0
+    assert place.beat > began
+
+
+def test_of_predicts_in_several_threads_the_oldest_counts(descriptor: int, place: Place) -> None:
+    started(descriptor, place)
+    first = inference_watch.begin()
+    began = place.beat
+    second = inference_watch.begin()
+    inference_watch.end(second)
+
+    assert place.beat == place.predicting_since == began
+
+    inference_watch.end(first)
+    assert place.predicting_since == 0.0
+
+
+def test_the_kernel_ends_what_the_arbiter_does_not(descriptor: int, place: Place) -> None:
+    started(descriptor, place)
+
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+
+    assert TIMEOUT_SECONDS < left <= TIMEOUT_SECONDS + ALARM_AFTER_TIMEOUT_SECONDS
+
+
+def test_without_a_timeout_nothing_is_ended(descriptor: int, place: Place) -> None:
+    started(descriptor, place, timeout_seconds=0)
+
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
