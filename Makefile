@@ -2,7 +2,7 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-models bench-report clean
+.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-engine bench-models bench-report clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -59,6 +59,9 @@ bench-report: .venv/.installed ## put the newest results into README.md
 
 bench-memory: .venv/.installed ## measure what a second worker costs in memory
 	@$(PYTHON_RUN) -m benchmarks.memory
+
+bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 40 minutes; needs wrk, faketime, cc)
+	@$(PYTHON_RUN) -m benchmarks.engine
 
 clean: ## remove the virtual environment and all that was made
 	@rm -rf .venv var

@@ -123,6 +123,16 @@ def memory(runs: Sequence[Document]) -> str:
     return "\n".join([opening, "", *table(head, lines)])
 
 
+def engine(runs: Sequence[Document]) -> str:
+    [run] = runs
+    head = ["what", "asked", "measured", "holds"]
+    lines = [
+        [figure["what"], figure["asked"], figure["measured"], "yes" if figure["holds"] else "**no**"]
+        for figure in run["figures"]
+    ]
+    return "\n".join([machine(runs), "", *table(head, lines)])
+
+
 def models(runs: Sequence[Document]) -> str:
     [run] = runs
     head = ["model", "judged on", "answers", "accuracy", "Brier score", "right, where it is 90 % sure or more"]
@@ -162,4 +172,5 @@ RENDERERS: dict[str, Callable[[Sequence[Document]], str]] = {
     "scaling": scaling,
     "memory": memory,
     "models": models,
+    "engine": engine,
 }
