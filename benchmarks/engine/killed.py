@@ -37,12 +37,10 @@ def signalled(artifact: str, folder: Path, what: str, number: signal.Signals, vi
     with serving(workers=WORKERS, execution="microbatch", model_uri=artifact, folder=folder) as server:
         pids = server.pids()[1 : 1 + victims]
         try:
-            lost, seconds = run(_hurt(server, pids, number))
+            lost, held, seconds = run(_hurt(server, pids, number))
         finally:
             for pid in pids if number == signal.SIGSTOP else ():
                 os.kill(pid, signal.SIGCONT)
-    # Balanced, and each client has one request in flight at most.
-    held = CLIENTS * victims // WORKERS
     return Figure(
         what,
         "lost: at most what was in flight there; recovered within 3 s",
@@ -51,10 +49,13 @@ def signalled(artifact: str, folder: Path, what: str, number: signal.Signals, vi
     )
 
 
-async def _hurt(server: Server, pids: Sequence[int], number: signal.Signals) -> tuple[int, float]:
-    """Requests lost, those among them that nobody answers, and the seconds until probes are good."""
+async def _hurt(server: Server, pids: Sequence[int], number: signal.Signals) -> tuple[int, int, float]:
+    """Requests lost, with those nobody answers; connections that the victims held; seconds until probes are good."""
     async with Crowd(server.port, CLIENTS) as crowd:
         await until(lambda: len(crowd.replies) > 100)
+        workers = (await Client(server.ops_port).get("/status")).document["workers"]
+        # Each has one request in flight at most.
+        held = sum(worker["connections"] for worker in workers if worker["pid"] in pids)
         for pid in pids:
             os.kill(pid, number)
         hurt_at = time.perf_counter()
@@ -63,7 +64,7 @@ async def _hurt(server: Server, pids: Sequence[int], number: signal.Signals) -> 
         waiting = crowd.pending_since(hurt_at + 1.0)
         for task in waiting:
             task.cancel()
-    return crowd.failures.total() + len(waiting), seconds
+    return crowd.failures.total() + len(waiting), held, seconds
 
 
 async def _recovered(port: int, hurt_at: float) -> float:
