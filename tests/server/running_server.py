@@ -67,8 +67,8 @@ class Server:
 
     @property
     def worker_pids(self) -> set[int]:
-        """The serving workers among them."""
-        return self.pids - {int(event["pid"]) for event in self.events if event.get("role") == "ops"}
+        """The serving workers among them that have become ready."""
+        return self.pids & {int(event["pid"]) for event in self.events if event.get("role") == "serve"}
 
     @property
     def times_ready(self) -> int:

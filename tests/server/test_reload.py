@@ -182,10 +182,10 @@ def test_a_candidate_that_answers_otherwise_than_its_manifest_says_changes_nothi
 def test_a_worker_killed_during_a_proof_is_replaced_at_once(server: Server, uri: Path, pin: Path) -> None:
     data = pickled(Unpickled(time.sleep, 3600))
     with pinned_at(uri, data, pin):
-        ready, pids, reloads = server.times_ready, server.worker_pids, len(ends(server))
+        ready, pids, reloads = server.times_ready, server.pids, len(ends(server))
         os.kill(server.pid, signal.SIGHUP)
-        server.wait_for(lambda: len(server.worker_pids) > len(pids))
-        os.kill(min(pids), signal.SIGKILL)
+        server.wait_for(lambda: len(server.pids) > len(pids))
+        os.kill(min(server.worker_pids), signal.SIGKILL)
         server.wait_for(lambda: server.times_ready > ready)
         replaced_during_the_proof = len(ends(server)) == reloads
         settle(server, reloads + 1)
