@@ -1,6 +1,5 @@
 """What every request passes, as pure ASGI: identity and account, admission, the body's limit."""
 
-import os
 import re
 import time
 
@@ -12,6 +11,7 @@ from app.admission import Admission
 from app.api.error_responses import problem
 from app.errors import BodyTooLarge
 from app.pace import Pace
+from app.problem_document import new_request_id
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -108,8 +108,8 @@ def without_traceback(send: Send) -> Send:
 def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            return bytes(value) if SANE_REQUEST_ID.fullmatch(value) else os.urandom(16).hex().encode()
-    return os.urandom(16).hex().encode()
+            return bytes(value) if SANE_REQUEST_ID.fullmatch(value) else new_request_id().encode()
+    return new_request_id().encode()
 
 
 class BodyLimit:

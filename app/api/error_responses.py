@@ -1,15 +1,14 @@
-"""Errors to HTTP: one table of statuses, and the native form, RFC 9457 problem documents."""
+"""Errors to HTTP: one table of statuses, in the native form."""
 
-from http import HTTPStatus
 from typing import Any
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import errors
+from app.problem_document import MEDIA_TYPE, problem_document
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -35,16 +34,9 @@ HEADERS = {
 def problem(
     status: int, detail: str, request_id: str, headers: dict[str, str] | None = None, **members: Any
 ) -> Response:
-    """A problem document; `members` are further members of it, such as `errors`."""
-    document = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "request_id": request_id,
-        **members,
-    }
-    return Response(orjson.dumps(document), status, headers, media_type="application/problem+json")
+    """The problem document as an answer."""
+    document = problem_document(status, detail, request_id, **members)
+    return Response(document, status, headers, media_type=MEDIA_TYPE)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:

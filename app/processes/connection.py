@@ -1,98 +1,22 @@
 """One client's connection: uvicorn's, with a bound on all that a client can make a worker wait for or hold."""
 
-import json
 import math
-import os
 import re
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app import metrics
-from app.processes.accept import BalancedAccept
-from app.processes.scoreboard import Place
+from app.processes.desk import Desk
+from app.processes.refusals import MOST_HEADER_BYTES, MOST_HEADERS, refusal
 
-MOST_HEADER_BYTES = 32 * 1024
-MOST_HEADERS = 100
 # httptools leaves out the body of a request that asks for another protocol, as Java's client does with each first one;
 # a server may pass over the wish, and so the parser does not get to see it.
 UPGRADE = re.compile(rb"(?i)(?<=\r\n)upgrade(?=:)")
 IGNORED = b"x-asked"
 # A request that is the first of its connection and is read so soon after the accept may have been there at the accept.
 FIRST_REQUEST_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """
-    What a worker holds its clients to.
-
-    `header_seconds` is from the accept, or from a further request's first byte, to the end of the headers;
-    `request_seconds` bounds the arrival of a body, and the time that a client leaves its answer unread.
-    """
-
-    connections: int
-    in_flight: int
-    request_seconds: float
-    header_seconds: float
-    balanced: bool
-    worker_sockets: Path | None
-    worker_header: bool
-
-
-class Desk(ServerState):
-    """What all connections of a worker share; it keeps the worker's place on the scoreboard up to date."""
-
-    def __init__(self, place: Place, limits: Limits) -> None:
-        super().__init__()
-        self.place = place
-        self.limits = limits
-        self.draining = False
-        self.acceptor: BalancedAccept | None = None
-        self.engaged = 0
-        # Accepted, and not made connections yet.
-        self.attaching = 0
-
-    def opened(self, connection: "Connection") -> None:
-        self.attaching -= connection.announced
-        connection.announced = False
-        self.engaged += 1
-        self.publish()
-
-    def closed(self, connection: "Connection") -> None:
-        self.engaged -= connection.engaged
-        self.publish()
-        self.held(-connection.unanswered)
-
-    def publish(self) -> None:
-        self.place.connections = len(self.connections)
-        self.place.engaged = self.engaged + self.attaching
-
-    def open_connections(self) -> list["Connection"]:
-        return cast(list["Connection"], list(self.connections))
-
-    def held(self, change: int) -> None:
-        """So many requests more, or less, are in flight."""
-        in_flight = self.place.in_flight + change
-        self.place.in_flight = in_flight
-        self.place.full = in_flight >= self.limits.in_flight
-
-    def sweep(self, now: float) -> None:
-        """
-        Once in a while: connections that were silent since the last time are no longer engaged; late ones end.
-
-        Between two sweeps the loop has looked at every connection, so that none is idle only because the loop was busy.
-        """
-        idle = 0
-        for connection in self.open_connections():
-            idle += connection.swept(now)
-        self.engaged = len(self.connections) - idle
-        self.publish()
 
 
 class Connection(HttpToolsProtocol):
@@ -142,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self._touched = True
         if not self.engaged:
             self.engaged = True
-            self.desk.opened(self)
+            self.desk.engage()
         if not self._in_body and b"pgrade" in data:
             head, end, body = data.partition(b"\r\n\r\n")
             data = UPGRADE.sub(IGNORED, head) + end + body
@@ -250,32 +174,3 @@ class Connection(HttpToolsProtocol):
             return False
         self._unread_since = self._unread_since or now
         return now - self._unread_since > self.desk.limits.request_seconds
-
-
-DETAILS = {
-    HTTPStatus.BAD_REQUEST: "The request is not valid HTTP",
-    HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
-        f"The headers have more than {MOST_HEADER_BYTES} bytes or are more than {MOST_HEADERS}"
-    ),
-    HTTPStatus.SERVICE_UNAVAILABLE: "This worker holds as many connections as it may",
-}
-
-
-def refusal(status: HTTPStatus, desk: Desk) -> bytes:
-    """A whole answer, for where there is no request that the application could answer; it is counted as one."""
-    metrics.of_request("unmatched", "other", status.value)[0].inc()
-    request_id = os.urandom(16).hex()
-    document = {
-        "type": "about:blank", "title": status.phrase, "status": status.value, "detail": DETAILS[status],
-        "request_id": request_id,
-    }  # fmt: skip
-    body = json.dumps(document).encode()
-    headers = [*desk.default_headers, (b"x-request-id", request_id.encode())]
-    if desk.limits.worker_header:
-        headers.append((b"x-worker", b"%d" % desk.place.slot))
-    headers += [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
-    if (b"connection", b"close") not in headers:
-        headers.append((b"connection", b"close"))
-    lines = [b"%s: %s\r\n" % header for header in headers]
-    return b"".join([STATUS_LINE[status.value], *lines, b"\r\n", body])

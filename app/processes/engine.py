@@ -15,12 +15,13 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from app.processes.accept import BalancedAccept, Listener, Peers
-from app.processes.connection import Connection, Desk, Limits, refusal
+from app.processes.connection import Connection
+from app.processes.desk import Desk, Limits
+from app.processes.refusals import refusal
 from app.processes.scoreboard import Place, Role, Scoreboard, State
 
 log = structlog.stdlib.get_logger("forkcast")
 
-SWEEP_SECONDS = 1.0
 # How long a leaving worker keeps an idle connection, so that a client that is about to use it gets an answer.
 LINGER_SECONDS = 2.0
 # How long it goes on as before until those that replace it are ready.
@@ -34,7 +35,13 @@ class Engine(Server):
     server_state: Desk
 
     def __init__(
-        self, config: Config, scoreboard: Scoreboard, place: Place, limits: Limits, graceful_seconds: float
+        self,
+        config: Config,
+        scoreboard: Scoreboard,
+        place: Place,
+        limits: Limits,
+        graceful_seconds: float,
+        sweep_seconds: float = 1.0,
     ) -> None:
         super().__init__(config)
         self.server_state = Desk(place, limits)
@@ -42,6 +49,7 @@ class Engine(Server):
         self._place = place
         self._limits = limits
         self._graceful_seconds = graceful_seconds
+        self._sweep_seconds = sweep_seconds
         self._attaching: dict[asyncio.Task[Any], Connection] = {}
         self._own_socket: Path | None = None
 
@@ -131,7 +139,7 @@ class Engine(Server):
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         self.server_state.sweep(loop.time())
-        loop.call_later(SWEEP_SECONDS, self._sweep)
+        loop.call_later(self._sweep_seconds, self._sweep)
 
     async def _until_successors_are_ready(self) -> None:
         # A stop that comes meanwhile gives all of it no longer than the graceful time.

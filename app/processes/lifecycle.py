@@ -18,7 +18,8 @@ import numpy as np
 import structlog
 from gunicorn.arbiter import Arbiter
 
-from app.processes.connection import Limits
+from app.processes import parent_death
+from app.processes.desk import Limits
 from app.processes.restarts import Restarts
 from app.processes.scoreboard import Role, Scoreboard
 from app.settings import Settings
@@ -29,10 +30,6 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
-
-
-# From linux/prctl.h: the signal that a process gets when its parent ends.
-PR_SET_PDEATHSIG = 1
 
 scoreboard = Scoreboard()
 restarts = Restarts(scoreboard)
@@ -117,9 +114,7 @@ def freeze_heap() -> None:
 
 def end_with(arbiter: int) -> None:
     """Else the workers of an arbiter that was killed would go on serving, and keep its port."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != arbiter:
+    if not parent_death.end_with(arbiter, signal.SIGTERM):
         sys.exit(0)
 
 

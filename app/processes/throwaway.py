@@ -5,7 +5,6 @@ It is confined against accidents, not against malice: it runs as the same user.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import resource
@@ -15,12 +14,11 @@ import time
 from collections.abc import Callable
 
 from app.errors import ModelNotReady, Refusal
+from app.processes.parent_death import end_with
 
 STEP_SECONDS = 0.1
 MOST_REPORT_BYTES = 4096  # PIPE_BUF of Linux: one write of so much is whole or not at all.
 MOST_REASON_CHARACTERS = 500
-# From linux/prctl.h.
-PR_SET_PDEATHSIG = 1
 
 
 def answer_apart(
@@ -58,8 +56,7 @@ def _confine(caller: int, pipe: int, seconds: float, max_memory_bytes: int | Non
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != caller:
+    if not end_with(caller, signal.SIGKILL):
         os._exit(0)
     # Should the caller stop, but live.
     signal.alarm(int(seconds) + 2)

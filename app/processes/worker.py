@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-from app.processes.connection import Connection, Limits
+from app.processes.connection import Connection
+from app.processes.desk import Limits
 from app.processes.engine import Engine
 from app.processes.heartbeat import Heartbeat
 from app.processes.scoreboard import Place, Scoreboard

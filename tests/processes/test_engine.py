@@ -16,15 +16,17 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 
-from app.processes import engine as engine_module
-from app.processes.connection import MOST_HEADER_BYTES, MOST_HEADERS, Connection, Limits
+from app.processes.connection import Connection
+from app.processes.desk import Limits
 from app.processes.engine import Engine
+from app.processes.refusals import MOST_HEADER_BYTES, MOST_HEADERS
 from app.processes.scoreboard import Role, Scoreboard, State
 from tests.waiting import wait_until
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 SOON_SECONDS = 10.0
 SHORT_SECONDS = 0.2
+SWEEP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Running:
             self.application, http=Connection, loop="uvloop", ws="none", lifespan="off", log_config=None,
             timeout_keep_alive=keep_alive_seconds, access_log=False, interface="asgi3",
         )  # fmt: skip
-        self.engine = Engine(config, self.scoreboard, self.place, limits, graceful_seconds)
+        self.engine = Engine(config, self.scoreboard, self.place, limits, graceful_seconds, SWEEP_SECONDS)
         self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
@@ -105,8 +107,7 @@ StartEngine = Callable[..., Running]
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartEngine]:
-    monkeypatch.setattr(engine_module, "SWEEP_SECONDS", 0.05)
+def start() -> Iterator[StartEngine]:
     with contextlib.ExitStack() as stack:
 
         def started(graceful_seconds: float = SOON_SECONDS, keep_alive_seconds: int = 75, **given: Any) -> Running:

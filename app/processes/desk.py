@@ -1,0 +1,85 @@
+"""What all connections of a worker share: what its clients are held to, and what it holds, on the scoreboard."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.server import ServerState
+
+from app.processes.accept import BalancedAccept
+from app.processes.scoreboard import Place
+
+if TYPE_CHECKING:
+    from app.processes.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What a worker holds its clients to.
+
+    `header_seconds` is from the accept, or from a further request's first byte, to the end of the headers;
+    `request_seconds` bounds the arrival of a body, and the time that a client leaves its answer unread.
+    """
+
+    connections: int
+    in_flight: int
+    request_seconds: float
+    header_seconds: float
+    balanced: bool
+    worker_sockets: Path | None
+    worker_header: bool
+
+
+class Desk(ServerState):
+    """Counts the connections and requests that are held; it keeps the worker's place on the scoreboard up to date."""
+
+    def __init__(self, place: Place, limits: Limits) -> None:
+        super().__init__()
+        self.place = place
+        self.limits = limits
+        self.draining = False
+        self.acceptor: BalancedAccept | None = None
+        self.engaged = 0
+        # Accepted, and not made connections yet.
+        self.attaching = 0
+
+    def opened(self, connection: "Connection") -> None:
+        self.attaching -= connection.announced
+        connection.announced = False
+        self.engage()
+
+    def engage(self) -> None:
+        """One more connection has something to say."""
+        self.engaged += 1
+        self.publish()
+
+    def closed(self, connection: "Connection") -> None:
+        self.engaged -= connection.engaged
+        self.publish()
+        self.held(-connection.unanswered)
+
+    def publish(self) -> None:
+        self.place.connections = len(self.connections)
+        self.place.engaged = self.engaged + self.attaching
+
+    def open_connections(self) -> list["Connection"]:
+        return cast(list["Connection"], list(self.connections))
+
+    def held(self, change: int) -> None:
+        """So many requests more, or less, are in flight."""
+        in_flight = self.place.in_flight + change
+        self.place.in_flight = in_flight
+        self.place.full = in_flight >= self.limits.in_flight
+
+    def sweep(self, now: float) -> None:
+        """
+        Once in a while: connections that were silent since the last time are no longer engaged; late ones end.
+
+        Between two sweeps the loop has looked at every connection, so that none is idle only because the loop was busy.
+        """
+        idle = 0
+        for connection in self.open_connections():
+            idle += connection.swept(now)
+        self.engaged = len(self.connections) - idle
+        self.publish()
