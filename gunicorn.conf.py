@@ -24,13 +24,13 @@ from threadpoolctl import threadpool_info  # noqa: E402
 
 from app import metrics, ops  # noqa: E402
 from app.log_config import logging_config  # noqa: E402
-from app.main import held_models, settings_in_force  # noqa: E402
+from app.main import application_of_its_own, held_models, settings_in_force  # noqa: E402
 from app.processes import lifecycle  # noqa: E402
 from app.processes.announcement import address, announce  # noqa: E402
 from app.processes.cores import usable_cores  # noqa: E402
 from app.processes.fork_guard import ForkGuard  # noqa: E402
 from app.processes.reload import reload_model  # noqa: E402
-from app.renewal import adopt, prove  # noqa: E402
+from app.renewal import adopt, ensure_first_model, prove  # noqa: E402
 from app.settings import GRACE_SECONDS  # noqa: E402
 
 settings = settings_in_force()
@@ -55,6 +55,7 @@ logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 def on_starting(server):
     lifecycle.refuse_port_in_use(server.cfg.address)
+    ensure_first_model(settings, held_models())
 
 
 def nworkers_changed(server, new_value, old_value):
@@ -82,6 +83,7 @@ def on_reload(server):
 
 
 def pre_fork(server, worker):
+    lifecycle.scoreboard.header.boot_seconds = lifecycle.boot_seconds(settings, shared=held_models().shared)
     lifecycle.enlist(worker, held_models().version, lifecycle.limits(settings))
 
 
@@ -91,8 +93,10 @@ def post_fork(server, worker):
     metrics.become(worker.place.slot)
     lifecycle.seed_random_numbers()
     lifecycle.assert_one_thread_each(threadpool_info())
-    make_ops = partial(ops.create_app, settings, held_models(), lifecycle.scoreboard)
-    lifecycle.enter(worker, settings, {"serve": server.app.wsgi, "ops": make_ops})
+    load = partial(lifecycle.load_in_worker, partial(application_of_its_own, settings, held_models()))
+    serve = server.app.wsgi if held_models().shared else load
+    watch = partial(ops.create_app, settings, held_models(), lifecycle.scoreboard)
+    lifecycle.enter(worker, settings, {"serve": serve, "ops": watch})
 
 
 def child_exit(server, worker):

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from app.runtimes.artifact import manifest_path
+from app.runtimes.artifact import is_manifest, manifest_path
 
 # Whose content each file is to have; where there is no such file, there is to be none.
 Contents = Mapping[Path, Path]
@@ -44,6 +44,19 @@ def put_in_place(contents: Contents) -> Iterator[None]:
             raise
 
 
+def reproduce(source: Path, new: Path, *, like: Path) -> None:
+    """By a link within one folder, else by a copy, which belongs to whom the file in its place belongs to."""
+    if source.parent == new.parent:
+        os.link(source, new)
+        return
+    with source.open("rb") as data, os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as copy:
+        shutil.copyfileobj(data, copy)
+        copy.flush()
+        if os.geteuid() == 0 and like.exists():
+            os.fchown(copy.fileno(), like.stat().st_uid, like.stat().st_gid)
+        os.fsync(copy.fileno())
+
+
 def _pair(place: Path, source: Path) -> Contents:
     return {place: source, manifest_path(place): manifest_path(source)}
 
@@ -57,7 +70,7 @@ def _staged(contents: Contents) -> Iterator[Staged]:
             staged[place] = None
             if source.exists():
                 staged[place] = new = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-                _reproduce(source, new, like=place)
+                reproduce(source, new, like=place)
         yield staged
     finally:
         for each in staged.values():
@@ -65,24 +78,13 @@ def _staged(contents: Contents) -> Iterator[Staged]:
                 each.unlink(missing_ok=True)
 
 
-def _reproduce(source: Path, new: Path, *, like: Path) -> None:
-    """By a link within one folder, else by a copy, which belongs to whom the file in its place belongs to."""
-    if source.parent == new.parent:
-        os.link(source, new)
-        return
-    with source.open("rb") as data, os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as copy:
-        shutil.copyfileobj(data, copy)
-        copy.flush()
-        if os.geteuid() == 0 and like.exists():
-            os.fchown(copy.fileno(), like.stat().st_uid, like.stat().st_gid)
-        os.fsync(copy.fileno())
-
-
 def _replace(staged: Staged) -> None:
-    for place, source in staged.items():
-        if source is None:
-            place.unlink(missing_ok=True)
-        else:
+    """Manifests go first and come last: wherever this is cut off, no artifact has the manifest of another."""
+    manifests = {place for place in staged if is_manifest(place)}
+    for place in [*manifests, *(place for place, source in staged.items() if source is None)]:
+        place.unlink(missing_ok=True)
+    for place, source in sorted(staged.items(), key=lambda pair: pair[0] in manifests):
+        if source is not None:
             os.replace(source, place)
     for folder in {place.parent for place in staged}:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -42,15 +42,13 @@ class Refusal(IntEnum):
     """It was not proven in time, or predicts its example more slowly than a request may take."""
     MEMORY = 9
     """It needs more memory than allowed."""
-    THREADS = 10
-    """Loading it starts threads."""
-    CRASHED = 11
+    CRASHED = 10
     """The process that proved it ended before its answer."""
-    TERMS = 12
+    TERMS = 11
     """The blocked terms cannot be read."""
-    ABANDONED = 13
+    ABANDONED = 12
     """The server was told to stop meanwhile."""
-    FAULT = 14
+    FAULT = 13
     """A fault of Forkcast."""
 
     @property

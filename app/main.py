@@ -23,8 +23,9 @@ from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.predictor import Predictor
-from app.runtimes import load_runtime
-from app.runtimes.base import ModelMetadata, Runtime
+from app.runtimes import build_runtime, read_model, read_newest_model
+from app.runtimes.artifact import Artifact
+from app.runtimes.base import ModelMetadata
 from app.settings import Settings, SettingsInvalid, load_settings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
@@ -62,6 +63,12 @@ def application() -> ASGIApp:
     raise SystemExit(1)
 
 
+def application_of_its_own(settings: Settings, models: ModelStore) -> ASGIApp:
+    """In a worker that does not share the arbiter's model: its own one, and the application around it."""
+    models.build()
+    return create_app(settings, models)
+
+
 def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     """The whole application around loaded models; each worker's own parts are made by its lifespan."""
     model = models.current.metadata if models.loaded else None
@@ -97,20 +104,30 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
 
 
 def load_models(settings: Settings) -> ModelStore:
-    """The model of MODEL_URI; without it an empty store, if the settings allow to start unready."""
+    """The model that the settings name; without it an empty store, if they allow to start unready."""
+    if settings.preload == "off":
+        # What nobody shares is not loaded here.
+        return ModelStore(None)
     try:
-        runtime = load_runtime(settings.model_uri, pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
+        artifact = read_artifact(settings, pin=settings.model_sha256)
+        runtime = build_runtime(artifact)
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
             raise
         log.error("model not loaded", reason=error.reason)
         return ModelStore(None)
-    log_loaded(runtime)
-    return ModelStore(runtime)
+    log_loaded(runtime.metadata)
+    return ModelStore(runtime, artifact.identity)
 
 
-def log_loaded(runtime: Runtime) -> None:
-    model = runtime.metadata
+def read_artifact(settings: Settings, *, pin: str | None) -> Artifact:
+    """The checked bytes of what the settings name; raises ModelNotReady."""
+    if settings.model_repository is not None:
+        return read_newest_model(settings.model_repository, pin=pin, max_bytes=settings.max_model_bytes)
+    return read_model(settings.model_uri, pin=pin, max_bytes=settings.max_model_bytes)
+
+
+def log_loaded(model: ModelMetadata) -> None:
     log.info("model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform)
 
 

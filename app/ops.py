@@ -99,10 +99,16 @@ class Watch:
     def _warm_pids(self) -> list[int]:
         return [worker.pid for worker in self._scoreboard.workers() if worker.state is not State.BOOTING]
 
-    def _held(self) -> Iterator[dict[str, str]]:
-        if self._models.loaded:
-            model = self._models.current.metadata
-            yield {"name": model.name, "version": model.version, "sha256": model.sha256, "runtime": model.platform}
+    def _held(self) -> Iterator[dict[str, object]]:
+        model = self._models.metadata
+        if model is not None:
+            yield {
+                "name": model.name,
+                "version": model.version,
+                "sha256": model.sha256,
+                "runtime": model.platform,
+                "shared": self._models.shared,
+            }
 
     def _figures(self, worker: Worker, now: float) -> WorkerFigures:
         memory = self._memory.of(worker.pid)

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from app.artifact_files import ArtifactFiles, Contents, put_in_place
+from app.errors import ModelNotReady
+from app.repository_files import one_more_version, one_version_less
 from app.settings import ROOT, Settings, SettingsInvalid, load_settings
 
 POLL_SECONDS = 0.1
@@ -36,17 +39,22 @@ class Failed(Exception):
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.reload", description="Reload the model of a running server.")
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--model", type=Path, help="artifact to install at MODEL_URI first, with the manifest beside it")
-    ways.add_argument("--rollback", action="store_true", help="exchange the artifact and its previous one first")
+    ways.add_argument("--model", type=Path, help="artifact to install first, with the manifest beside it")
+    ways.add_argument("--rollback", action="store_true", help="go back to the former artifact first")
     chosen = parser.parse_args(arguments)
+    # What is put in place is put back then too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = load_settings()
         check_configuration()
         before = status(settings)
-        with put_in_place(wanted_files(settings, chosen.model, rollback=chosen.rollback)):
+        with changed_files(settings, chosen.model, rollback=chosen.rollback):
             version = reload(settings, before)
     except (Failed, SettingsInvalid, OSError) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except ModelNotReady as error:
+        sys.stderr.write(f"{error.reason}\n")
         return 1
     sys.stdout.write(f"reload succeeded: version {version} is served\n")
     return 0
@@ -58,6 +66,20 @@ def check_configuration() -> None:
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if checked.returncode != 0:
         raise Failed(checked.stderr.strip() or "gunicorn.conf.py cannot be executed")
+
+
+def changed_files(settings: Settings, model: Path | None, *, rollback: bool) -> AbstractContextManager[None]:
+    """What is to be served lies where it will be read from; put back where the block raises. Raises Failed."""
+    repository = settings.model_repository
+    if repository is None:
+        return put_in_place(wanted_files(settings, model, rollback=rollback))
+    if rollback:
+        return one_version_less(repository)
+    if model is None:
+        return contextlib.nullcontext()
+    if not model.is_file():
+        raise Failed(f"{model}: is no file")
+    return one_more_version(repository, model)
 
 
 def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> Contents:

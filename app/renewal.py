@@ -1,36 +1,66 @@
-"""A reload's two halves: a throw-away process proves the candidate, then the arbiter takes the very same one."""
+"""
+How the arbiter comes to a model: a throw-away process proves it, then the arbiter takes the very same one.
 
-import hashlib
+At a reload always; at a start only where the model is not shared, for there the arbiter loads none that could be tried.
+"""
+
 import json
-import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+import structlog
 from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
-from app.input_schema import inputs_to_json
-from app.main import create_app, log_loaded, make_content_filter, make_executor
+from app.input_schema import inputs_from_json, inputs_to_json
+from app.main import create_app, log_loaded, make_content_filter, make_executor, read_artifact
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.predictor import Predictor
-from app.runtimes import load_runtime
+from app.processes.sharing import start_over, why_not_shared
+from app.processes.throwaway import answer_apart
+from app.runtimes import build_runtime
 from app.runtimes.base import ModelMetadata, Runtime
-from app.settings import Settings
+from app.settings import Settings, environment_name
+
+log = structlog.stdlib.get_logger("forkcast")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the process that proved a model says of it; `not_shared` is why workers cannot share it, or empty."""
+
+    identity: str
+    model: ModelMetadata
+    not_shared: str
+
+    def to_json(self) -> str:
+        model = {**asdict(self.model), "inputs": inputs_to_json(self.model.inputs), "goldens": []}
+        del model["class_names"]
+        return json.dumps({"identity": self.identity, "model": model, "not_shared": self.not_shared})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Proof":
+        told: dict[str, Any] = json.loads(text)
+        model = told["model"]
+        inputs, classes = inputs_from_json(model["inputs"]), tuple(model["classes"])
+        metadata = ModelMetadata(**{**model, "inputs": inputs, "classes": classes, "goldens": ()})
+        return cls(told["identity"], metadata, told["not_shared"])
 
 
 def prove(settings: Settings, served: ModelStore) -> str:
     """
-    Load the candidate and do with it all that a worker will; returns its identity, or raises ModelNotReady.
+    Load the candidate and do with it all that a worker will; returns a Proof as JSON, or raises ModelNotReady.
 
     For a process of its own: the candidate predicts here, and what it unpickles may do anything.
     """
-    runtime = load_runtime(settings.model_uri, pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
-    if len(os.listdir("/proc/self/task")) > 1:
-        raise ModelNotReady("loading the model starts threads, which a fork does not copy", Refusal.THREADS)
-    if served.loaded:
-        _check_alike(runtime.metadata, served.current.metadata)
+    artifact = read_artifact(settings, pin=settings.model_sha256)
+    runtime = build_runtime(artifact)
+    if served.metadata is not None:
+        _check_alike(runtime.metadata, served.metadata)
+    not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(runtime, settings)
     models = ModelStore(runtime)
     _application(settings, models)
     predictor = Predictor(
@@ -41,44 +71,65 @@ def prove(settings: Settings, served: ModelStore) -> str:
     )
     predictor.warm_up()
     _check_speed(runtime, settings.request_timeout_seconds)
-    return identity(runtime.metadata)
+    return Proof(artifact.identity, runtime.metadata, not_shared).to_json()
 
 
 def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
     """
-    Hold the model of the identity `proven` in `models`, and make the application around it.
+    Hold the model of the Proof `proven` in `models`, and make the application around it.
 
-    Raises ModelNotReady where the files are others by now; `models` is then as before.
+    One that is not shared is not loaded: its bytes are held, and each worker loads them. Raises ModelNotReady where the
+    files are others by now; `models` is then as before.
     """
-    former = models.current if models.loaded else None
-    if former is None or identity(former.metadata) != proven:
-        sha256 = proven.partition(":")[0]
-        runtime = load_runtime(settings.model_uri, pin=sha256, max_bytes=settings.max_model_bytes)
-        if identity(runtime.metadata) != proven:
-            raise ModelNotReady("the manifest is another than the one that was proven", Refusal.CORRUPT)
-        models.replace(runtime)
-    try:
-        application = _application(settings, models)
-    except BaseException:
-        models.replace(former)
-        raise
-    log_loaded(models.current)
+    proof = Proof.from_json(proven)
+    candidate = _candidate(settings, models, proof)
+    application = _application(settings, candidate)
+    models.become(candidate)
+    log_loaded(proof.model)
+    if not candidate.shared:
+        log.warning("each worker loads the model for itself, which takes its memory", reason=proof.not_shared)
     return application
 
 
-def identity(model: ModelMetadata) -> str:
-    """The sha256 of the artifact, a colon, and one of all else that the metadata say."""
-    told: dict[str, Any] = {
-        "name": model.name,
-        "version": model.version,
-        "platform": model.platform,
-        "task": model.task,
-        "inputs": inputs_to_json(model.inputs),
-        "classes": model.classes,
-        "goldens": [asdict(golden) for golden in model.goldens],
-    }
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return f"{model.sha256}:{digest}"
+def ensure_first_model(settings: Settings, models: ModelStore) -> None:
+    """
+    Before the first fork: where the model that is loaded cannot be shared, start over with FORKCAST_PRELOAD=off.
+
+    Started like that no model is loaded, and this proves and adopts it; it raises SystemExit where that fails, unless
+    the settings allow to start unready.
+    """
+    if settings.preload == "off":
+        _hold_first_unshared(settings, models)
+    elif models.loaded and (reason := _why_not_shared(models.current, settings)):
+        log.warning("the model cannot be shared; starting over to have each worker load it", reason=reason)
+        start_over({environment_name("preload"): "off"})
+
+
+def _hold_first_unshared(settings: Settings, models: ModelStore) -> None:
+    work = partial(prove, settings, models)
+    seconds = settings.reload_timeout_seconds
+    try:
+        adopt(settings, models, answer_apart(work, seconds=seconds, max_memory_bytes=None, attend=lambda: None))
+    except ModelNotReady as error:
+        if settings.on_load_failure == "exit":
+            log.critical("start refused", reason=error.reason)
+            raise SystemExit(1) from error
+        log.error("model not loaded", reason=error.reason)
+
+
+def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelStore:
+    if proof.identity == models.identity and models.shared == (not proof.not_shared):
+        return models
+    artifact = read_artifact(settings, pin=proof.model.sha256)
+    if artifact.identity != proof.identity:
+        raise ModelNotReady("the model or its manifest is another than the one that was proven", Refusal.CORRUPT)
+    if proof.not_shared:
+        return ModelStore.unshared(proof.model, partial(build_runtime, artifact), artifact.identity)
+    return ModelStore(build_runtime(artifact), artifact.identity)
+
+
+def _why_not_shared(runtime: Runtime, settings: Settings) -> str:
+    return why_not_shared(partial(_predict_example, runtime), seconds=settings.request_timeout_seconds)
 
 
 def _application(settings: Settings, models: ModelStore) -> ASGIApp:
@@ -98,10 +149,13 @@ def _check_alike(candidate: ModelMetadata, served: ModelMetadata) -> None:
 
 
 def _check_speed(runtime: Runtime, seconds: float) -> None:
-    inputs = runtime.metadata.inputs
-    block = inputs.block([inputs.example], str)
     started = time.monotonic()
-    runtime.predict(block)
+    _predict_example(runtime)
     took = time.monotonic() - started
     if took > seconds:
         raise ModelNotReady(f"it predicts its example in {took:.1f} s, a request may take {seconds:g} s", Refusal.SLOW)
+
+
+def _predict_example(runtime: Runtime) -> None:
+    inputs = runtime.metadata.inputs
+    runtime.predict(inputs.block([inputs.example], str))

@@ -66,8 +66,8 @@ class Settings(BaseSettings):
     model_uri: str = Field(default=str(ROOT / "var/models/sentiment.joblib"), validation_alias="MODEL_URI")
     """Path of the artifact to serve (.joblib, .pkl, .pickle); default: the demo model."""
 
-    model_repository: NotAvailable = Field(default=None, validation_alias="MODEL_REPOSITORY")
-    """Folder name/version/artifact of many models; not available yet."""
+    model_repository: Path | None = Field(default=None, validation_alias="MODEL_REPOSITORY")
+    """Folder name/version/artifact of one model, whose newest version is served in place of MODEL_URI."""
 
     model_sha256: str | None = None
     """The only sha256 that is loaded, or a file in sha256sum's form that is read at each load; unset: any."""
@@ -77,6 +77,9 @@ class Settings(BaseSettings):
 
     on_load_failure: Literal["exit", "unready"] = "exit"
     """When the model cannot be loaded: stop the start, or start and answer 503."""
+
+    preload: Literal["auto", "off"] = "auto"
+    """Whether workers share one loaded model: wherever their fork allows it, or never, so that each loads its own."""
 
     execution: Literal["inline", "threads", "microbatch"] = "microbatch"
     """Where a predict runs: on the event loop, in a thread pool, or batched per tick of the loop."""
@@ -167,6 +170,12 @@ class Settings(BaseSettings):
 
     invocations: Annotated[Literal["mlflow", "sagemaker"], only("mlflow")] = "mlflow"
     """Whose form /invocations speaks; not available yet."""
+
+    @model_validator(mode="after")
+    def check_model_repository(self) -> Self:
+        if self.model_repository is not None and "model_uri" in self.model_fields_set:
+            raise ValueError("MODEL_URI and MODEL_REPOSITORY are both set")
+        return self
 
     @model_validator(mode="after")
     def check_terms_file(self) -> Self:

@@ -1,11 +1,16 @@
 """Installing, going back, and undoing both; the files' contents stand for the artifacts."""
 
+import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.artifact_files import ArtifactFiles, put_in_place
+from app.runtimes.artifact import read_artifact
+from app.settings import ROOT
 
 
 @pytest.fixture
@@ -126,3 +131,45 @@ def test_the_new_artifact_belongs_to_whom_the_former_one_belonged(folder: Path, 
         pass
 
     assert (folder / "churn.joblib").stat().st_uid == 12345
+
+
+CUT_OFF = """
+import os, sys
+from pathlib import Path
+from app.artifact_files import ArtifactFiles, put_in_place
+
+calls = int(sys.argv[3])
+
+def count(event, arguments):
+    global calls
+    if event in ("os.rename", "os.remove"):
+        calls -= 1
+        if calls == 0:
+            os._exit(9)
+
+files = ArtifactFiles(sys.argv[1])
+with put_in_place(files.installation(Path(sys.argv[2]))):
+    sys.addaudithook(count)
+    with put_in_place(files.exchange()):
+        os._exit(0)
+"""
+
+
+def test_wherever_an_exchange_is_cut_off_no_artifact_has_the_manifest_of_another(tmp_path: Path) -> None:
+    statuses = []
+    for calls in range(1, 20):
+        folder = filled(tmp_path / f"served{calls}", {"churn.joblib": "second"})
+        new = filled(tmp_path / f"new{calls}", {"trained.joblib": "third"}) / "trained.joblib"
+        for artifact in (folder / "churn.joblib", new):
+            sha256 = hashlib.sha256(artifact.read_bytes()).hexdigest()
+            artifact.with_suffix(".manifest.json").write_text(f'{{"sha256": "{sha256}"}}')
+        command = [sys.executable, "-c", CUT_OFF, str(folder / "churn.joblib"), str(new), str(calls)]
+        statuses.append(subprocess.run(command, cwd=ROOT, timeout=60).returncode)
+
+        for name in ("churn.joblib", "churn.previous.joblib"):
+            read_artifact(folder / name, pin=None, max_bytes=100)
+
+        if statuses[-1] == 0:
+            break
+    assert statuses == [9] * (len(statuses) - 1) + [0]
+    assert len(statuses) > 4

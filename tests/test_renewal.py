@@ -1,12 +1,15 @@
 """What a candidate must show, and that only the very one that was proven is taken."""
 
+import hashlib
 import json
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -14,10 +17,10 @@ from app import renewal
 from app.errors import ModelNotReady, Refusal
 from app.model_store import ModelStore
 from app.processes.throwaway import answer_apart
-from app.renewal import adopt, identity
-from app.runtimes import load_runtime
+from app.renewal import Proof, adopt
+from app.runtimes import build_runtime, read_model
 from app.settings import Settings
-from tests.server.estimators import Sleeper, Unpickled, start_thread
+from tests.server.estimators import Bound, Refuser, Sleeper, Unpickled, start_thread
 
 ROWS = [[0.0, 1.0], [1.0, 0.0]]
 MakeSettings = Callable[..., Settings]
@@ -38,12 +41,17 @@ def settings(uri: Path) -> MakeSettings:
 
 @pytest.fixture
 def served(uri: Path) -> ModelStore:
-    return ModelStore(load_runtime(str(uri), pin=None, max_bytes=2**30))
+    artifact = read_model(str(uri), pin=None, max_bytes=2**30)
+    return ModelStore(build_runtime(artifact), artifact.identity)
 
 
 def dumped(model: Any, path: Path) -> Path:
     joblib.dump(model, path)
     return path
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def refusal(call: Callable[[], object]) -> Refusal:
@@ -72,8 +80,9 @@ def test_another_model_of_the_same_inputs_is_proven_and_adopted(
     assert served.version == former
     adopt(settings(), served, proven)
 
-    assert proven.startswith(served.version)
-    assert served.version != former
+    assert served.version == Proof.from_json(proven).model.version != former
+    assert served.shared
+    assert served.current.predict(np.array(ROWS)).values
 
 
 @pytest.mark.parametrize(
@@ -82,9 +91,8 @@ def test_another_model_of_the_same_inputs_is_proven_and_adopted(
         (LinearRegression().fit(ROWS, [0.0, 1.0]), Refusal.SCHEMA),
         (LogisticRegression().fit([[0.0], [1.0]], ["low", "high"]), Refusal.SCHEMA),
         ("no estimator", Refusal.UNUSABLE),
-        (Unpickled(start_thread), Refusal.THREADS),
     ],
-    ids=["task", "columns", "no_model", "threads"],
+    ids=["task", "columns", "no_model"],
 )
 def test_what_could_not_take_the_place_of_the_served_model_is_refused(
     settings: MakeSettings, served: ModelStore, uri: Path, model: Any, refused: Refusal
@@ -105,7 +113,7 @@ def test_any_inputs_are_taken_where_no_model_is_served(settings: MakeSettings) -
 def test_a_model_slower_than_a_request_may_take_is_refused(settings: MakeSettings, uri: Path, tmp_path: Path) -> None:
     dumped(Sleeper().fit(), uri)
     manifest = {
-        "sha256": identity(load_runtime(str(uri), pin=None, max_bytes=2**30).metadata).partition(":")[0],
+        "sha256": digest(uri),
         "inputs": {"kind": "table", "columns": [{"name": "x0", "kind": "number", "nullable": False}]},
     }
     manifest["inputs"]["example"] = {"x0": 1.1}  # type: ignore[index]
@@ -146,7 +154,7 @@ def test_a_manifest_that_was_changed_since_the_proof_is_not_adopted(
     proven = prove_apart(settings(), served)
     columns = [{"name": name, "kind": "number", "nullable": False} for name in ("x0", "x1")]
     inputs = {"kind": "table", "columns": columns, "example": {"x0": 0, "x1": 0}}
-    manifest = {"sha256": proven.partition(":")[0], "version": "another", "inputs": inputs}
+    manifest = {"sha256": digest(uri), "version": "another", "inputs": inputs}
     uri.with_suffix(".manifest.json").write_text(json.dumps(manifest))
 
     assert refusal(lambda: adopt(settings(), served, proven)) is Refusal.CORRUPT
@@ -177,3 +185,80 @@ def test_where_the_application_cannot_be_made_the_former_model_is_held(
 
     assert refusal(lambda: adopt(filtering, served, proven)) is Refusal.TERMS
     assert served.current is former
+
+
+UNSHAREABLE = {
+    "starts_threads": (Unpickled(start_thread), "threads"),
+    "is_bound_to_its_process": (Bound().fit(), "does not predict in a fork"),
+}
+
+
+@pytest.mark.parametrize("name", UNSHAREABLE)
+def test_what_a_fork_cannot_serve_is_held_and_each_process_builds_its_own(
+    settings: MakeSettings, uri: Path, name: str
+) -> None:
+    model, reason = UNSHAREABLE[name]
+    dumped(model, uri)
+    store, threads = ModelStore(None), threading.active_count()
+
+    proven = prove_apart(settings(), store)
+    adopt(settings(), store, proven)
+    # Not even the file is asked again.
+    uri.unlink()
+
+    assert reason in Proof.from_json(proven).not_shared
+    assert (store.shared, store.loaded, threading.active_count()) == (False, False, threads)
+    assert store.metadata == Proof.from_json(proven).model
+    assert built_and_asked_apart(store) == store.metadata.version
+
+
+def test_what_predicts_nowhere_is_refused(settings: MakeSettings, uri: Path) -> None:
+    dumped(Refuser().fit(), uri)
+
+    assert refusal(lambda: prove_apart(settings(), ModelStore(None))) is Refusal.UNUSABLE
+
+
+def test_no_model_is_shared_where_the_settings_say_so(settings: MakeSettings, served: ModelStore) -> None:
+    off = settings(FORKCAST_PRELOAD="off")
+
+    adopt(off, served, prove_apart(off, served))
+
+    assert (served.shared, served.loaded) == (False, False)
+
+
+def test_a_model_that_can_be_shared_again_is(settings: MakeSettings, served: ModelStore) -> None:
+    off = settings(FORKCAST_PRELOAD="off")
+    adopt(off, served, prove_apart(off, served))
+
+    adopt(settings(), served, prove_apart(settings(), served))
+
+    assert (served.shared, served.loaded) == (True, True)
+
+
+def test_inputs_are_compared_with_those_of_a_model_that_is_not_shared(
+    settings: MakeSettings, served: ModelStore, uri: Path
+) -> None:
+    off = settings(FORKCAST_PRELOAD="off")
+    adopt(off, served, prove_apart(off, served))
+    dumped(LogisticRegression().fit([[0.0], [1.0]], ["low", "high"]), uri)
+
+    assert refusal(lambda: prove_apart(off, served)) is Refusal.SCHEMA
+
+
+def test_a_proof_says_the_same_after_its_way_through_a_pipe(settings: MakeSettings, served: ModelStore) -> None:
+    proof = Proof.from_json(prove_apart(settings(), ModelStore(None)))
+
+    assert proof == Proof(served.identity, served.current.metadata, "")
+    assert Proof.from_json(proof.to_json()) == proof
+
+
+def built_and_asked_apart(store: ModelStore) -> str:
+    """The version of the model that has predicted there."""
+
+    def work() -> str:
+        store.build()
+        runtime = store.current
+        runtime.predict(runtime.metadata.inputs.block([runtime.metadata.inputs.example], str))
+        return runtime.metadata.version
+
+    return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)

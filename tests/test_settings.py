@@ -135,6 +135,17 @@ def test_what_is_not_built_yet_takes_only_its_default(
         load_settings(env_file)
 
 
+def test_one_of_two_places_for_the_model_is_named(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path))
+    assert load_settings(env_file).model_repository == tmp_path
+
+    env_file.write_text("MODEL_URI=model.joblib\n")
+    with pytest.raises(SettingsInvalid, match="MODEL_URI and MODEL_REPOSITORY are both set"):
+        load_settings(env_file)
+
+
 def test_an_empty_value_is_the_default(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORKCAST_JOBS_URL", "")
     monkeypatch.setenv("FORKCAST_THREADS", "")

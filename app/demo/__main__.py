@@ -16,10 +16,11 @@ def main() -> None:
     options = parser.parse_args()
     default = Path(Settings.model_fields["model_uri"].default)
     try:
-        served = load_settings().model_uri
+        settings = load_settings()
     except SettingsInvalid as error:
         sys.exit(str(error))
-    if options.if_needed and (default.exists() or served != str(default)):
+    is_served = settings.model_repository is None and settings.model_uri == str(default)
+    if options.if_needed and (default.exists() or not is_served):
         return
     # Not at the top: `make serve` asks each time, and scikit-learn takes a second to import.
     from app.training.__main__ import train

@@ -9,6 +9,7 @@ import structlog
 
 from app.input_schema import TextInput
 from app.model_store import ModelStore
+from app.runtimes.base import ModelMetadata
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")
@@ -29,8 +30,8 @@ def announce(settings: Settings, models: ModelStore, workers: int) -> None:
     lines += [f"metrics  {base}/metrics"] if settings.metrics == "on" else []
     lines += [f"health   {base}/health"]
     lines += [f"ops      http://{address(reachable(settings.ops_host), settings.ops_port)}/status"]
-    if models.loaded:
-        lines += ["try      " + example_curl(base, models)]
+    if models.metadata is not None:
+        lines += ["try      " + example_curl(base, models.metadata)]
     log.info("serving", address=base, workers=workers, execution=settings.execution)
     if not _writes_to_journal():  # which has the event above
         print("\n" + "\n".join(f"  {line}" for line in lines) + "\n", flush=True)  # noqa: T201
@@ -53,9 +54,9 @@ def _writes_to_journal() -> bool:
     return False
 
 
-def example_curl(base: str, models: ModelStore) -> str:
+def example_curl(base: str, model: ModelMetadata) -> str:
     """One line for a shell that asks the served model for its own example."""
-    inputs = models.current.metadata.inputs
+    inputs = model.inputs
     body = json.dumps({"text" if isinstance(inputs, TextInput) else "features": inputs.example})
     quoted = body.replace("'", "'\\''")
     return f"curl {base}/predict -H 'content-type: application/json' -d '{quoted}'"

@@ -24,8 +24,6 @@ log = structlog.stdlib.get_logger("forkcast")
 
 # How long a leaving worker keeps an idle connection, so that a client that is about to use it gets an answer.
 LINGER_SECONDS = 2.0
-# How long it goes on as before until those that replace it are ready.
-SUCCESSORS_SECONDS = 10.0
 STEP_SECONDS = 0.02
 
 
@@ -142,8 +140,7 @@ class Engine(Server):
         loop.call_later(self._sweep_seconds, self._sweep)
 
     async def _until_successors_are_ready(self) -> None:
-        # A stop that comes meanwhile gives all of it no longer than the graceful time.
-        limit = time.monotonic() + min(SUCCESSORS_SECONDS, self._graceful_seconds / 2)
+        limit = time.monotonic() + self._scoreboard.header.boot_seconds
         while self._has_unready_successors() and time.monotonic() < limit:
             await asyncio.sleep(STEP_SECONDS)
 

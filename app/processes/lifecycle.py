@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from app.processes import parent_death
 from app.processes.desk import Limits
 from app.processes.restarts import Restarts
 from app.processes.scoreboard import Role, Scoreboard
-from app.settings import Settings
+from app.settings import GRACE_SECONDS, Settings
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -36,6 +37,8 @@ restarts = Restarts(scoreboard)
 # One that serves, and the ops worker.
 FEWEST_PROCESSES = 2
 HEADER_SECONDS = 10
+# With the model that it shares a worker boots in a fraction of this.
+SHARED_BOOT_SECONDS = 10
 # Of a worker: its log, its listeners, its loop, its metric files, and a margin.
 OWN_DESCRIPTORS = 64
 
@@ -136,6 +139,14 @@ def resize(arbiter: Any, processes: int) -> None:
         ops.age, youngest.age = youngest.age, ops.age
 
 
+def boot_seconds(settings: Settings, *, shared: bool) -> int:
+    """How long the workers that are forked now may take to boot; those that they replace go on meanwhile."""
+    if not shared:
+        return settings.reload_timeout_seconds
+    # A stop that comes meanwhile gives all of it no longer than the graceful time.
+    return min(SHARED_BOOT_SECONDS, (settings.request_timeout_seconds + GRACE_SECONDS) // 2)
+
+
 def enlist(worker: Any, version: str, limits: Limits) -> None:
     """Give a worker that is about to be forked its role in the present generation, and a slot that is free."""
     serving = scoreboard.count(Role.SERVE) < scoreboard.header.wanted or scoreboard.count(Role.OPS) > 0
@@ -146,10 +157,20 @@ def enlist(worker: Any, version: str, limits: Limits) -> None:
 
 
 def enter(worker: Any, settings: Settings, applications: dict[str, Callable[[], Any]]) -> None:
-    """In the worker: it knows its pid and its port, and makes the application of its role."""
+    """In the worker: it knows its pid, its port, and how to make the application of its role."""
     worker.place.pid = os.getpid()
     worker.port = settings.port if worker.place.role == Role.SERVE else settings.ops_port
-    worker.application = applications[Role(worker.place.role).name.lower()]()
+    worker.make_application = applications[Role(worker.place.role).name.lower()]
+    # It beats by itself only once it is loaded.
+    instant = time.monotonic() + scoreboard.header.boot_seconds
+    os.utime(worker.tmp.fileno(), (instant, instant))
+
+
+def load_in_worker(make_application: Callable[[], Any]) -> Any:
+    """The application around a model that this worker does not share, but collects no more than if it did."""
+    application = make_application()
+    freeze_heap()
+    return application
 
 
 def dismiss(worker: Any) -> None:

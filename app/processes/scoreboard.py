@@ -87,6 +87,8 @@ class Header(Block):
     """Its pid."""
     last_refusal = _word(8)
     """Why the last reload was refused, an `app.errors.Refusal`; 0 if it was not."""
+    boot_seconds = _word(9)
+    """How long workers that were forked last may take to boot: those that they replace go on meanwhile."""
 
 
 class Place(Block):

@@ -17,7 +17,7 @@ from app.errors import ModelNotReady, Refusal
 from app.processes.parent_death import end_with
 
 STEP_SECONDS = 0.1
-MOST_REPORT_BYTES = 4096  # PIPE_BUF of Linux: one write of so much is whole or not at all.
+MOST_REPORT_BYTES = 2**24
 MOST_REASON_CHARACTERS = 500
 
 
@@ -31,26 +31,32 @@ def answer_apart(
     raises. `max_memory_bytes` of address space are allowed beyond what this process has mapped already.
     """
     reading, writing = os.pipe()
+    # A report of any size is written here, and a byte into the pipe says that it is whole.
+    paper = os.memfd_create("report")
     caller = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            _confine(caller, writing, seconds, max_memory_bytes)
-            os.write(writing, _report(work))
+            _confine(caller, {writing, paper}, seconds, max_memory_bytes)
+            with open(paper, "wb", closefd=False) as file:
+                file.write(_report(work))
+            os.write(writing, b".")
         finally:
             # Past the exit handlers, which are the caller's.
             os._exit(0)
     os.close(writing)
     try:
-        return _understood(_wait(child, reading, seconds, attend))
+        answered = _wait(child, reading, seconds, attend)
+        return _understood(os.pread(paper, MOST_REPORT_BYTES, 0) if answered else b"")
     finally:
         # `attend` may fork; a worker that ends inside of it comes by here as well.
         if os.getpid() == caller:
             _end(child)
             os.close(reading)
+            os.close(paper)
 
 
-def _confine(caller: int, pipe: int, seconds: float, max_memory_bytes: int | None) -> None:
+def _confine(caller: int, kept: set[int], seconds: float, max_memory_bytes: int | None) -> None:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     for number in signal.valid_signals():
@@ -64,7 +70,7 @@ def _confine(caller: int, pipe: int, seconds: float, max_memory_bytes: int | Non
         file.write("1000")
     # The listeners, the locks and the heartbeats of the caller, which what it starts might keep open.
     for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor > 2 and descriptor != pipe:
+        if descriptor > 2 and descriptor not in kept:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
     if max_memory_bytes is not None:
@@ -94,20 +100,22 @@ def _report(work: Callable[[], str]) -> bytes:
         refusal, text = Refusal.MEMORY, "there is not enough memory to prove the model"
     except Exception as error:
         refusal, text = Refusal.FAULT, f"the proof failed with {type(error).__name__}"
-    return json.dumps([refusal, text[:MOST_REASON_CHARACTERS]], ensure_ascii=False).encode(errors="replace")
+    if refusal is not Refusal.NONE:
+        text = text[:MOST_REASON_CHARACTERS]
+    return json.dumps([refusal, text], ensure_ascii=False).encode(errors="replace")
 
 
-def _wait(child: int, pipe: int, seconds: float, attend: Callable[[], None]) -> bytes:
-    """The report; empty where the child ended without one."""
+def _wait(child: int, pipe: int, seconds: float, attend: Callable[[], None]) -> bool:
+    """Whether there is a report; else the child ended without one."""
     deadline = time.monotonic() + seconds
     while not _readable(pipe, STEP_SECONDS):
         if time.monotonic() > deadline:
             raise ModelNotReady(f"the model was not proven within {seconds:g} s", Refusal.SLOW)
         # What the child has started may hold the pipe open after its end.
         if _ended(child):
-            return os.read(pipe, MOST_REPORT_BYTES) if _readable(pipe, 0) else b""
+            return _readable(pipe, 0) and bool(os.read(pipe, 1))
         attend()
-    return os.read(pipe, MOST_REPORT_BYTES)
+    return bool(os.read(pipe, 1))
 
 
 def _readable(pipe: int, seconds: float) -> bool:

@@ -5,16 +5,21 @@ import faulthandler
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import structlog
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
+from app.errors import ModelNotReady
 from app.processes.connection import Connection
 from app.processes.desk import Limits
 from app.processes.engine import Engine
 from app.processes.heartbeat import Heartbeat
 from app.processes.scoreboard import Place, Scoreboard
+
+log = structlog.stdlib.get_logger("forkcast")
 
 
 class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
@@ -42,10 +47,14 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
     place: Place
     limits: Limits
     port: int
-    application: Any
+    make_application: Callable[[], Any]
 
     def load_wsgi(self) -> None:
-        self.wsgi = self.application
+        try:
+            self.wsgi = self.make_application()
+        except ModelNotReady as error:
+            log.critical("model not ready", reason=error.reason)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def init_signals(self) -> None:
         super().init_signals()

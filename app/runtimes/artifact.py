@@ -11,32 +11,51 @@ import os
 import pwd
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.errors import ModelNotReady, Refusal
 
+MANIFEST_SUFFIX = ".manifest.json"
 MOST_MANIFEST_BYTES = 2**26
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """The bytes of one file, their sha256 in hex, and the manifest that belongs to them, if there is one."""
+    """
+    The bytes of one file, their sha256 in hex, and the manifest that belongs to them, if there is one.
+
+    `name` and `version` are those that a repository's folders give; they go before the manifest's.
+    """
 
     path: Path
-    data: bytes
+    data: bytes = field(repr=False)
     sha256: str
-    manifest: dict[str, Any] | None
+    manifest: dict[str, Any] | None = field(repr=False)
+    manifest_sha256: str
+    name: str | None = None
+    version: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Of two artifacts with the same one the same model is made, name and version included."""
+        return ":".join((self.sha256, self.manifest_sha256, self.name or "", self.version or ""))
 
 
 def manifest_path(artifact: Path) -> Path:
     """`churn.manifest.json` beside `churn.joblib`."""
-    return artifact.with_suffix(".manifest.json")
+    return artifact.with_suffix(MANIFEST_SUFFIX)
 
 
-def read_artifact(path: Path, *, pin: str | None, max_bytes: int) -> Artifact:
+def is_manifest(path: Path) -> bool:
+    return path.name.endswith(MANIFEST_SUFFIX)
+
+
+def read_artifact(
+    path: Path, *, pin: str | None, max_bytes: int, name: str | None = None, version: str | None = None
+) -> Artifact:
     """
     Read and check the file; raises ModelNotReady with the reason.
 
@@ -46,9 +65,10 @@ def read_artifact(path: Path, *, pin: str | None, max_bytes: int) -> Artifact:
     _refuse_writable_by_others(real)
     data = _read_regular_file(real, max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
-    if pin is not None and sha256 != _pinned_digest(pin, path.name):
+    if pin is not None and sha256 != _pinned_digest(pin, path):
         raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one", Refusal.UNPINNED)
-    return Artifact(path, data, sha256, _read_manifest(manifest_path(real), sha256))
+    manifest, manifest_sha256 = _read_manifest(manifest_path(real), sha256)
+    return Artifact(path, data, sha256, manifest, manifest_sha256, name, version)
 
 
 def _resolve(path: Path) -> Path:
@@ -110,26 +130,32 @@ def _read_regular_file(real: Path, max_bytes: int) -> bytes:
         raise ModelNotReady(f"{real}: {_cause(error)}", Refusal.MISSING) from error
 
 
-def _pinned_digest(pin: str, name: str) -> str:
+def _pinned_digest(pin: str, path: Path) -> str:
     if DIGEST.fullmatch(pin.lower()):
         return pin.lower()
     try:
         lines = [line.split(maxsplit=1) for line in Path(pin).read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ModelNotReady("the pin is neither a sha256 nor a file that can be read", Refusal.UNPINNED) from error
-    named = [parts[0] for parts in lines if len(parts) == 2 and Path(parts[1].lstrip("*").strip()).name == name]
+    digests = [(parts[0], Path(parts[1].lstrip("*").strip())) for parts in lines if len(parts) == 2]
+    named = [digest for digest, told in digests if told.name == path.name]
+    if len(named) > 1:
+        # The versions of one model may all have files of the same name.
+        named = [digest for digest, told in digests if path.parts[-len(told.parts) :] == told.parts]
     if len(named) != 1 or not DIGEST.fullmatch(named[0].lower()):
-        raise ModelNotReady(f"{pin}: has not exactly one line of sha256sum for {name}", Refusal.UNPINNED)
+        raise ModelNotReady(f"{pin}: has not exactly one line of sha256sum for {path.name}", Refusal.UNPINNED)
     return named[0].lower()
 
 
-def _read_manifest(path: Path, sha256: str) -> dict[str, Any] | None:
+def _read_manifest(path: Path, sha256: str) -> tuple[dict[str, Any] | None, str]:
+    """The manifest and the sha256 of its own bytes."""
     if not os.path.lexists(path):
-        return None
+        return None, ""
     real = _resolve(path)
     _refuse_writable_by_others(real)
     try:
-        manifest = json.loads(_read_regular_file(real, MOST_MANIFEST_BYTES))
+        data = _read_regular_file(real, MOST_MANIFEST_BYTES)
+        manifest = json.loads(data)
         belongs = manifest["sha256"] == sha256
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelNotReady(
@@ -137,4 +163,4 @@ def _read_manifest(path: Path, sha256: str) -> dict[str, Any] | None:
         ) from error
     if not belongs:
         raise ModelNotReady(f"{path}: is the manifest of another artifact (its sha256 differs)", Refusal.CORRUPT)
-    return dict(manifest)
+    return dict(manifest), hashlib.sha256(data).hexdigest()

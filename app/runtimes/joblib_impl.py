@@ -4,7 +4,6 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import InputSchema, inputs_from_json
-from app.runtimes.artifact import Artifact, read_artifact
+from app.runtimes.artifact import Artifact
 from app.runtimes.base import Golden, ModelMetadata
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
@@ -27,9 +26,9 @@ from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
 SIMPLE = (str, int, float, bool, bytes, np.generic, type, FunctionType, BuiltinFunctionType, ModuleType, type(None))
 
 
-def load(path: Path, *, pin: str | None, max_bytes: int) -> SklearnRuntime:
-    """The checks of `read_artifact`, then the manifest's library versions, and only then the unpickling."""
-    artifact = read_artifact(path, pin=pin, max_bytes=max_bytes)
+def build(artifact: Artifact) -> SklearnRuntime:
+    """Checks the manifest's library versions, and only then unpickles."""
+    path = artifact.path
     _check_library_versions(artifact)
     estimator, encoder = _estimator_and_encoder(_unpickle(artifact))
     _check_usable(estimator)
@@ -123,8 +122,8 @@ def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) 
     except (ValueError, TypeError, IndexError) as error:
         raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
     return ModelMetadata(
-        name=str(manifest.get("name", artifact.path.stem)),
-        version=str(manifest.get("version", artifact.sha256[:12])),
+        name=artifact.name or str(manifest.get("name", artifact.path.stem)),
+        version=artifact.version or str(manifest.get("version", artifact.sha256[:12])),
         sha256=artifact.sha256,
         platform="sklearn_joblib",
         task="classification" if classes is not None else "regression",

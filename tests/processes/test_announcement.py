@@ -17,7 +17,7 @@ from tests.api.test_native import Fake
 
 def test_the_example_request_survives_a_shell() -> None:
     example = {"it's": "O'Hara $HOME `x`"}
-    command = example_curl("http://localhost:8000", ModelStore(Fake(TableInput((), example))))
+    command = example_curl("http://localhost:8000", Fake(TableInput((), example)).metadata)
 
     assert shlex.split(command)[-1] == '{"features": {"it\'s": "O\'Hara $HOME `x`"}}'
 

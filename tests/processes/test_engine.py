@@ -76,6 +76,7 @@ class Running:
         self.address = self.listener.getsockname()
         self.scoreboard = Scoreboard(8)
         self.scoreboard.header.wanted = 1
+        self.scoreboard.header.boot_seconds = 10
         self.place = self.scoreboard.take(Role.SERVE, "v")
         config = Config(
             self.application, http=Connection, loop="uvloop", ws="none", lifespan="off", log_config=None,
@@ -451,6 +452,7 @@ def test_a_drain_has_its_whole_time_though_successors_took_theirs(start: StartEn
         client.sendall(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n")
         assert running.application.entered.acquire(timeout=SOON_SECONDS)
         running.scoreboard.header.generation += 1
+        running.scoreboard.header.boot_seconds = 1
         running.scoreboard.take(Role.SERVE, "v2")
 
         running.leave()

@@ -1,5 +1,6 @@
 """What the arbiter's hooks do."""
 
+import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from app.processes import lifecycle
 from app.processes.lifecycle import StartRefused, refuse_port_in_use
+from app.processes.throwaway import answer_apart
+from app.settings import Settings
 
 
 @pytest.fixture
@@ -70,3 +73,19 @@ def test_a_numeric_library_with_more_threads_stops_the_start(threads: int, refus
         status = refusal.code
 
     assert status == (3 if refused else 0)
+
+
+def test_a_model_that_is_loaded_in_a_worker_is_never_collected_there() -> None:
+    def work() -> str:
+        models = [["a model"]]
+        made = lifecycle.load_in_worker(lambda: models)
+        return str(made is models and not any(each is models for each in gc.get_objects()))
+
+    assert answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None) == "True"
+
+
+@pytest.mark.parametrize(("shared", "timeout", "seconds"), [(True, 30, 10), (True, 1, 3), (False, 1, 50)])
+def test_a_worker_that_loads_for_itself_may_take_as_long_as_a_reload(shared: bool, timeout: int, seconds: int) -> None:
+    settings = Settings(FORKCAST_REQUEST_TIMEOUT_SECONDS=timeout, FORKCAST_RELOAD_TIMEOUT_SECONDS=50)  # type: ignore[call-arg]
+
+    assert lifecycle.boot_seconds(settings, shared=shared) == seconds

@@ -108,8 +108,18 @@ def test_nothing_of_the_caller_is_open_there_but_its_output() -> None:
     with socket.create_server(("127.0.0.1", 0)):
         opened = ask(lambda: str(len(os.listdir("/proc/self/fd"))))
 
-    # The pipe, and the folder that is listed.
-    assert int(opened) == 3 + 2
+    # The pipe, the report, and the folder that is listed.
+    assert int(opened) == 3 + 3
+
+
+def test_an_answer_may_be_long_and_a_reason_is_cut() -> None:
+    def refuse_at_length() -> str:
+        raise ModelNotReady("why " * 10_000)
+
+    assert ask(lambda: "word " * 100_000) == "word " * 100_000
+    with pytest.raises(ModelNotReady) as refused:
+        ask(refuse_at_length)
+    assert 100 < len(refused.value.reason) < 1000
 
 
 def test_the_exit_handlers_of_the_caller_are_not_run_there(tmp_path: Path) -> None:

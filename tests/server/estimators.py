@@ -31,6 +31,18 @@ class Sleeper(OneNumber):
         return rows[:, 0]
 
 
+class Bound(OneNumber):
+    """Predicts only in the process that has unpickled it, as what holds a device or a connection does; answers 7."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "pid_": os.getpid()})
+
+    def predict(self, rows: Any) -> Any:
+        if self.pid_ != os.getpid():
+            raise RuntimeError("made by another process")
+        return np.full(len(rows), 7.0)
+
+
 class Refuser(OneNumber):
     """Loads, and then predicts nothing."""
 

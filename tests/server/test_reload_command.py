@@ -37,12 +37,12 @@ def other(save_model: SaveModel, text_model: Path) -> Path:
     return save_model("other", model)
 
 
-def make(project: Path, server: Server, uri: Path, *arguments: str, **settings: str) -> Run:
+def make(project: Path, server: Server, uri: Path | None, *arguments: str, **settings: str) -> Run:
     """`make` with this interpreter for the one that it would install."""
     environment = {**own_environment(), "PORT": str(server.port), "OPS_PORT": str(server.ops_port), **settings}
     return subprocess.run(
         ["make", "-o", ".venv/.installed", f"PYTHON_RUN={sys.executable}", *arguments],
-        cwd=project, env={"MODEL_URI": str(uri), **environment},
+        cwd=project, env={**environment, **({} if uri is None else {"MODEL_URI": str(uri)})},
         capture_output=True, text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
@@ -111,6 +111,41 @@ def test_without_a_server_nothing_is_installed(project: Path, server: Server, ur
     assert refused.returncode != 0
     assert "no server answers on 127.0.0.1 port 1" in refused.stderr
     assert files(uri.parent) == before
+
+
+def test_in_a_repository_a_reload_adds_a_version_and_a_rollback_takes_it_away(
+    project: Path, start_servers: StartServers, tmp_path_factory: pytest.TempPathFactory, text_model: Path, other: Path,
+    table_model: Path,
+) -> None:  # fmt: skip
+    repository = tmp_path_factory.mktemp("repository")
+    first = repository / "reviews" / "1"
+    first.mkdir(parents=True)
+    (first / "model.joblib").write_bytes(text_model.read_bytes())
+    wanted = {"MODEL_REPOSITORY": str(repository)}
+    server = start_servers(repository={**wanted, "WEB_CONCURRENCY": "1"})["repository"]
+    assert server.post("/predict", {"text": "good"}).json["model"] == {"name": "reviews", "version": "1"}
+
+    def run(*arguments: str) -> Run:
+        return make(project, server, None, *arguments, **wanted)
+
+    added = run("reload", f"MODEL={other}")
+    assert (added.stdout, added.stderr) == ("reload succeeded: version 2 is served\n", "")
+    assert version(server) == "2"
+    refused = run("reload", f"MODEL={table_model}")
+    assert "reload refused (schema)" in refused.stderr
+    settle(server, len(ends(server)))
+    assert sorted(path.name for path in first.parent.iterdir()) == ["1", "2"]
+
+    assert run("rollback").stdout == "reload succeeded: version 1 is served\n"
+    assert version(server) == "1"
+    assert "has no version" in run("rollback").stderr
+
+    # By hand, as whoever keeps a repository does it.
+    (first.parent / ".3").mkdir()
+    (first.parent / ".3" / "model.joblib").write_bytes(text_model.read_bytes())
+    (first.parent / ".3").rename(first.parent / "3")
+    assert run("reload").stdout == "reload succeeded: version 3 is served\n"
+    assert version(server) == "3"
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -9,12 +9,13 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.server import ACTIVATED
 from tests.server.conftest import SaveModel, StartServers, serving
-from tests.server.estimators import Sleeper
+from tests.server.estimators import Sleeper, Unpickled, start_thread
 from tests.server.running_server import PATIENCE_SECONDS, Server, ask
 from tests.waiting import wait_until
 
@@ -112,10 +113,11 @@ def test_workers_that_leave_after_so_many_requests_lose_none(servers: dict[str, 
     assert set(statuses) == {200}
 
 
+@pytest.mark.parametrize("artifact", [Sleeper().fit(), Unpickled(start_thread)], ids=["shared", "not_shared"])
 def test_a_restart_with_the_sockets_held_outside_loses_no_request(
-    project: Path, save_model: SaveModel, tmp_path: Path
+    project: Path, save_model: SaveModel, tmp_path: Path, artifact: Any
 ) -> None:
-    model = save_model("restarted", Sleeper().fit())
+    model = save_model("restarted", artifact)
     statuses: Counter[int] = Counter()
     enough = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(("127.0.0.1", 0)) as ops:

@@ -1,0 +1,69 @@
+"""The versions of the model in a repository: one more, or one less; no reader ever sees half of one."""
+
+import contextlib
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.artifact_files import reproduce
+from app.errors import ModelNotReady
+from app.runtimes import newest_in
+from app.runtimes.artifact import manifest_path
+
+
+@contextlib.contextmanager
+def one_more_version(repository: Path, artifact: Path) -> Iterator[None]:
+    """
+    While the block runs, and after it unless it raises, `artifact` is the newest version, under a number never used.
+
+    Raises ModelNotReady where the versions are no plain numbers, and OSError.
+    """
+    newest = newest_in(repository).path.parent
+    if not newest.name.isdecimal():
+        raise ModelNotReady(f"{newest}: is not a number, so that the next version is yours to name: put it there")
+    folder = newest.with_name(str(max(_numbers_used(newest.parent)) + 1))
+    hidden = _hidden(folder)
+    hidden.mkdir()
+    try:
+        for source in (artifact, manifest_path(artifact)):
+            if source.exists():
+                reproduce(source, hidden / source.name, like=newest)
+        hidden.rename(folder)
+    except BaseException:
+        shutil.rmtree(hidden)
+        raise
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+@contextlib.contextmanager
+def one_version_less(repository: Path) -> Iterator[None]:
+    """
+    While the block runs, and after it unless it raises, the newest version is hidden: `.5.1f2e3d4c` was `5`.
+
+    Raises ModelNotReady where it is the only one, and OSError.
+    """
+    newest = newest_in(repository).path.parent
+    hidden = _hidden(newest)
+    newest.rename(hidden)
+    try:
+        newest_in(repository)
+        yield
+    except BaseException:
+        hidden.rename(newest)
+        raise
+
+
+def _hidden(version: Path) -> Path:
+    return version.with_name(f".{version.name}.{secrets.token_hex(4)}")
+
+
+def _numbers_used(model: Path) -> list[int]:
+    """Those of hidden versions too."""
+    names = [re.match(r"\.?(\d+)(\.|$)", each.name) for each in model.iterdir()]
+    return [int(name[1]) for name in names if name]

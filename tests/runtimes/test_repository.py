@@ -1,0 +1,111 @@
+"""Which version of a repository is the newest, and what is no repository."""
+
+import hashlib
+from pathlib import Path
+
+import joblib
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from app.errors import ModelNotReady, Refusal
+from app.runtimes import read_newest_model
+from app.runtimes.artifact import Artifact
+from app.runtimes.repository import version_key
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir(mode=0o755)
+    return folder
+
+
+def add(repository: Path, version: str, name: str = "churn", file: str = "model.joblib") -> Path:
+    path = repository / name / version / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    joblib.dump(LinearRegression().fit([[0.0], [float(len(version))]], [0.0, 1.0]), path)
+    return path
+
+
+def newest(repository: Path, pin: str | None = None) -> Artifact:
+    return read_newest_model(repository, pin=pin, max_bytes=2**20)
+
+
+def refused(repository: Path) -> str:
+    with pytest.raises(ModelNotReady) as caught:
+        newest(repository)
+    assert caught.value.refusal is Refusal.MISSING
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "older_first",
+    [["1", "2"], ["9", "10"], ["v1.9", "v1.10"], ["1.9.9", "1.10.0"], ["2026-01-31", "2026-02-01"], ["latest", "1"]],
+)
+def test_versions_are_compared_by_their_numbers(repository: Path, older_first: list[str]) -> None:
+    for version in older_first:
+        add(repository, version)
+
+    artifact = newest(repository)
+
+    assert (artifact.name, artifact.version) == ("churn", older_first[-1])
+    assert artifact.path.parent.name == older_first[-1]
+
+
+def test_no_two_versions_are_of_the_same_age() -> None:
+    assert version_key("01") != version_key("1")
+
+
+def test_what_is_hidden_and_what_is_no_folder_is_passed_over(repository: Path) -> None:
+    add(repository, "1")
+    add(repository, ".2")
+    add(repository, "7", name=".staged")
+    (repository / "README").write_text("of the repository")
+    (repository / "churn" / "9").write_text("a file")
+    (repository / "churn" / "1" / "notes.txt").write_text("no artifact")
+
+    assert newest(repository).version == "1"
+
+
+def test_several_models_are_refused_by_their_names(repository: Path) -> None:
+    add(repository, "1")
+    add(repository, "1", name="fraud")
+
+    assert "several models (churn, fraud)" in refused(repository)
+
+
+def test_what_is_no_repository_is_refused(repository: Path) -> None:
+    assert "no model" in refused(repository)
+    assert "No such file" in refused(repository / "missing")
+    (repository / "churn").mkdir()
+    assert "no version" in refused(repository)
+    (repository / "churn" / "1").mkdir()
+    assert "no artifact" in refused(repository)
+    add(repository, "1")
+    add(repository, "1", file="another.joblib")
+    assert "several artifacts" in refused(repository)
+
+
+def test_a_pin_file_names_each_version_by_its_path(repository: Path, tmp_path: Path) -> None:
+    paths = [add(repository, "1"), add(repository, "22")]
+    pin = tmp_path / "SHA256SUMS"
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    lines = [f"{digest}  {path.relative_to(repository)}" for digest, path in zip(digests, paths, strict=True)]
+    pin.write_text("\n".join(lines))
+
+    assert newest(repository, pin=str(pin)).sha256 == digests[1]
+
+    pin.write_text("\n".join(reversed([lines[0], lines[1].replace(digests[1], digests[0])])))
+    with pytest.raises(ModelNotReady) as caught:
+        newest(repository, pin=str(pin))
+    assert caught.value.refusal is Refusal.UNPINNED
+
+
+def test_two_versions_of_the_same_bytes_are_not_the_same_model(repository: Path) -> None:
+    first = add(repository, "1")
+    former = newest(repository)
+    add(repository, "2").write_bytes(first.read_bytes())
+    latter = newest(repository)
+
+    assert former.sha256 == latter.sha256
+    assert former.identity != latter.identity

@@ -1,0 +1,86 @@
+"""A version more or less in a repository, and both undone where the reload is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import ModelNotReady
+from app.repository_files import one_more_version, one_version_less
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for version in ("9", "10"):
+        folder = tmp_path / "models" / "churn" / version
+        folder.mkdir(parents=True)
+        (folder / "model.joblib").write_text(version)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    path = tmp_path / "trained.joblib"
+    path.write_text("new")
+    path.with_suffix(".manifest.json").write_text("about the new")
+    return path
+
+
+def versions(repository: Path) -> dict[str, list[str]]:
+    """The files of each that can be seen."""
+    folders = [folder for folder in (repository / "churn").iterdir() if not folder.name.startswith(".")]
+    return {folder.name: sorted(path.name for path in folder.iterdir()) for folder in folders}
+
+
+def test_one_more_version_has_the_next_number_and_its_manifest(repository: Path, artifact: Path) -> None:
+    with one_more_version(repository, artifact):
+        assert versions(repository)["11"] == ["trained.joblib", "trained.manifest.json"]
+
+    assert versions(repository).keys() == {"9", "10", "11"}
+    assert (repository / "churn" / "11" / "trained.joblib").read_text() == "new"
+
+
+def test_one_version_less_hides_the_newest(repository: Path) -> None:
+    with one_version_less(repository):
+        assert versions(repository).keys() == {"9"}
+
+    assert versions(repository).keys() == {"9"}
+
+
+def test_a_number_is_never_used_twice(repository: Path, artifact: Path) -> None:
+    with one_version_less(repository):
+        pass
+    with one_more_version(repository, artifact):
+        pass
+
+    assert versions(repository).keys() == {"9", "11"}
+
+
+def test_both_are_undone_where_the_block_raises(repository: Path, artifact: Path) -> None:
+    before = {path: path.stat().st_ino for path in repository.rglob("*")}
+
+    for change in (one_more_version(repository, artifact), one_version_less(repository)):
+        with pytest.raises(KeyboardInterrupt), change:
+            raise KeyboardInterrupt
+
+    assert {path: path.stat().st_ino for path in repository.rglob("*")} == before
+
+
+def test_the_only_version_is_not_taken_away(repository: Path) -> None:
+    with one_version_less(repository):
+        pass
+
+    with pytest.raises(ModelNotReady) as refused, one_version_less(repository):
+        pass
+
+    assert "no version" in refused.value.reason
+    assert versions(repository).keys() == {"9"}
+
+
+def test_a_version_that_is_no_number_has_no_next_one(repository: Path, artifact: Path) -> None:
+    for version in ("9", "10"):
+        (repository / "churn" / version).rename(repository / "churn" / f"v{version}")
+
+    with pytest.raises(ModelNotReady) as refused, one_more_version(repository, artifact):
+        pass
+
+    assert "is not a number" in refused.value.reason
