@@ -43,7 +43,7 @@ def measure(folder: Path) -> list[Figure]:
     ) as server:
         crowd, outcomes = run(_refused(server, path, pin, good))
         back = run(_killed_meanwhile(server, path, pin))
-    versions = {reply.document["model"]["version"] for reply in crowd.replies}
+    versions = {reply.document["model"]["version"] for reply in crowd.answers}
     refused, failures = outcomes.total() - outcomes["succeeded"], crowd.failures.total()
     kinds = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()) if count)
     return [

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.engine.client import HOST, Client, Failed, Reply, run
+from benchmarks.engine.client import HOST, RIGHT, Client, Failed, Reply, check, run
 from benchmarks.engine.estimators import Waits, saved
 from benchmarks.engine.figures import Figure, percentile
 from benchmarks.server import serving
@@ -36,9 +36,9 @@ def burst(port: int) -> tuple[float, list[int]]:
     """
     The seconds until all of a burst of fresh connections are answered, and how many each worker answered.
 
-    Plain sockets, so that the client's own work does not count: all connect and ask at once.
+    Plain sockets, so that the client's own work does not count: all connect and ask at once. Raises WrongAnswer.
     """
-    split: Counter[bytes] = Counter()
+    answers: list[bytes] = []
     with selectors.DefaultSelector() as selector:
         started = time.perf_counter()
         for _ in range(BURST):
@@ -50,10 +50,11 @@ def burst(port: int) -> tuple[float, list[int]]:
                 connection, answer = key.data
                 answer.extend(data := connection.recv(65536))
                 if not data:
-                    split[_worker_of(bytes(answer))] += 1
+                    answers.append(bytes(answer))
                     selector.unregister(connection)
                     connection.close()
-        return time.perf_counter() - started, sorted(split.values())
+        seconds = time.perf_counter() - started
+    return seconds, sorted(Counter(map(_worker_of, answers)).values())
 
 
 async def kept(port: int, connections: int) -> tuple[float, list[Reply]]:
@@ -103,6 +104,7 @@ async def returned(port: int, ops_port: int) -> tuple[float, list[int]]:
     os.kill(next(worker["pid"] for worker in status["workers"] if worker["role"] == "serve"), signal.SIGKILL)
     await asyncio.gather(*asking)
     late = [reply for reply in counted if end - WINDOW_SECONDS < reply.at <= end]
+    assert all(reply.status == 200 for reply in late)
     return len(late) / WINDOW_SECONDS, sorted(Counter(reply.worker for reply in late).values())
 
 
@@ -162,5 +164,7 @@ def measure(folder: Path, *, execution: str = "microbatch", starts: int = STARTS
 
 
 def _worker_of(answer: bytes) -> bytes:
-    assert answer.startswith(b"HTTP/1.1 200"), answer
-    return answer.partition(b"x-worker: ")[2].partition(b"\r\n")[0]
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), answer
+    check(body, RIGHT)
+    return head.partition(b"x-worker: ")[2].partition(b"\r\n")[0]

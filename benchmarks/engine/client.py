@@ -6,15 +6,19 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import uvloop
 
+from benchmarks.engine.estimators import ANSWER
+from benchmarks.failures import WrongAnswer
+
 Result = TypeVar("Result")
 HOST = "127.0.0.1"
 ROW = {"features": [1.0]}
+RIGHT = (ANSWER,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,29 @@ class Failed(Exception):
 
 
 class Client:
-    """Keeps its connection where the server lets it, and connects anew where it was told to close."""
+    """
+    Keeps its connection where the server lets it, and connects anew where it was told to close.
 
-    def __init__(self, port: int, *, keep_alive: bool = True) -> None:
+    `right` are the predictions that it takes for right ones.
+    """
+
+    def __init__(self, port: int, *, keep_alive: bool = True, right: Collection[float] = RIGHT) -> None:
         self._port = port
         self._keep_alive = keep_alive
+        self._right = right
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, document: object = ROW, **headers: str) -> Reply:
-        """To /predict; raises Failed, and the next call is on a new connection then."""
+        """To /predict; raises WrongAnswer, or Failed, and the next call is on a new connection then."""
         body = json.dumps(document).encode()
         lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
         if not self._keep_alive:
             lines.append("connection: close\r\n")
         head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{''.join(lines)}"
-        return await self._ask(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        reply = await self._ask(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        if reply.status == 200:
+            check(reply.body, self._right)
+        return reply
 
     async def get(self, path: str) -> Reply:
         return await self._ask(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
@@ -88,9 +100,10 @@ class Client:
 class Crowd:
     """Clients that ask again and again, without retries: half of them keep their connections, some of those pause."""
 
-    def __init__(self, port: int, clients: int) -> None:
+    def __init__(self, port: int, clients: int, *, right: Collection[float] = RIGHT) -> None:
         self._port = port
         self._clients = clients
+        self._right = right
         self._enough = False
         self._tasks: list[asyncio.Task[None]] = []
         self._asked: dict[asyncio.Task[None], float] = {}
@@ -114,17 +127,22 @@ class Crowd:
         """Clients that wait for an answer since before then."""
         return [task for task, asked in self._asked.items() if asked < instant and not task.done()]
 
+    @property
+    def answers(self) -> list[Reply]:
+        """The replies that hold predictions."""
+        return [reply for reply in self.replies if reply.status == 200]
+
     async def _ask(self, number: int) -> None:
         task = asyncio.current_task()
         assert task is not None
-        client = Client(self._port, keep_alive=number % 2 == 0)
+        client = Client(self._port, keep_alive=number % 2 == 0, right=self._right)
         while not self._enough:
             self._asked[task] = time.perf_counter()
             try:
                 reply = await client.post()
                 self.replies.append(reply)
                 self.outcomes[str(reply.status)] += 1
-            except Failed as failure:
+            except (Failed, WrongAnswer) as failure:
                 self.failed_at.append(time.perf_counter())
                 self.outcomes[str(failure)] += 1
                 await asyncio.sleep(0.01)
@@ -132,6 +150,16 @@ class Crowd:
             if number % 4 == 0:
                 await asyncio.sleep(0.05 * (number % 3))
         client.close()
+
+
+def check(body: bytes, right: Collection[float]) -> None:
+    """Raises WrongAnswer where this body of a 200 does not have one of the right predictions."""
+    try:
+        prediction = json.loads(body)["prediction"]
+    except (ValueError, KeyError, TypeError):
+        raise WrongAnswer("a 200 without a prediction") from None
+    if prediction not in right:
+        raise WrongAnswer(f"a 200 with the prediction {prediction!r}")
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:

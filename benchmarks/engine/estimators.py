@@ -11,12 +11,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 CHUNK = bytes(2**18)
+ANSWER = 1.0
 
 
 class OneNumber(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Answers `answer`."""
 
-    def __init__(self, seconds: float = 0.05, answer: float = 1.0) -> None:
+    def __init__(self, seconds: float = 0.05, answer: float = ANSWER) -> None:
         self.seconds = seconds
         self.answer = answer
 

@@ -34,8 +34,8 @@ def reloads(folder: Path) -> Figure:
     saved(Waits(SECONDS, answer=0.0).fit(), path)
     with serving(workers=WORKERS, execution="microbatch", model_uri=str(path), folder=folder) as server:
         crowd = run(_reloaded(server, path))
-    versions = {reply.document["model"]["version"] for reply in crowd.replies}
-    answers = {(reply.document["model"]["version"], reply.document["prediction"]) for reply in crowd.replies}
+    versions = {reply.document["model"]["version"] for reply in crowd.answers}
+    answers = {(reply.document["model"]["version"], reply.document["prediction"]) for reply in crowd.answers}
     failures = sum(crowd.failures.values())
     return Figure(
         f"{RELOADS} reloads of a new model under mixed load, no client retries",
@@ -46,7 +46,7 @@ def reloads(folder: Path) -> Figure:
 
 
 async def _reloaded(server: Server, path: Path) -> Crowd:
-    async with Crowd(server.port, CLIENTS) as crowd:
+    async with Crowd(server.port, CLIENTS, right=range(RELOADS + 1)) as crowd:
         await until(partial(_answers, crowd, 0.0))
         for number in range(1, RELOADS + 1):
             saved(Waits(SECONDS, answer=float(number)).fit(), path)
