@@ -131,6 +131,7 @@ class Connection(HttpToolsProtocol):
             if self.timeout_keep_alive_task is None and self._late_at == math.inf:
                 # Bytes behind an answer that begin no request have ended uvicorn's timer, and no answer sets it again.
                 self._late_at = now + self.timeout_keep_alive
+                self._since_body = 0
         return not self.engaged
 
     def leave(self) -> None:

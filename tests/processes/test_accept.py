@@ -142,7 +142,7 @@ def test_what_is_left_over_is_for_who_holds_least_and_not_for_who_comes_first(li
             ring.connect(7)
             assert first.acceptor is not None
             first.acceptor.start()
-            await asyncio.sleep(0.002)
+            await until(lambda: first.place.looked > 0)
             ring.look(late).start()
             await until(lambda: len(late.held) >= 6)
             return ring.split

@@ -27,6 +27,7 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 SOON_SECONDS = 10.0
 SHORT_SECONDS = 0.2
 SWEEP_SECONDS = 0.05
+LARGE_BYTES = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class Application:
         while (message := await receive())["type"] == "http.request":
             read += message["body"]
             if not message["more_body"]:
+                self.bodies.append(read)
                 break
-        self.bodies.append(read)
         self.entered.release()
         while scope["path"] == "/held" and not self.let_go.is_set():
             await asyncio.sleep(0.005)
-        body = b"x" * 2**24 if scope["path"] == "/large" else b"ok"
+        body = b"x" * LARGE_BYTES if scope["path"] == "/large" else b"ok"
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -97,6 +98,13 @@ class Running:
 
     def leave(self) -> None:
         self.engine.should_exit = True
+
+    def feed(self, reads: list[bytes]) -> None:
+        """What the only connection reads, one after the other; of what is sent, the kernel would make fewer."""
+        self.wait_for(lambda: self.place.connections == 1)
+        [connection] = self.engine.server_state.open_connections()
+        for each in reads:
+            connection.loop.call_soon_threadsafe(connection.data_received, each)
 
     def ask(self, request: bytes = GET) -> Answer:
         with self.connect() as client:
@@ -145,6 +153,15 @@ def received(client: socket.socket) -> bytes:
     data = client.recv(65536)
     if not data:
         raise EOFError
+    return data
+
+
+def rest(client: socket.socket) -> bytes:
+    """All that comes until the connection ends."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := client.recv(65536):
+            data += chunk
     return data
 
 
@@ -233,6 +250,22 @@ def test_a_header_without_end_is_refused_long_before_it_fills_the_memory(start: 
                 client.sendall(b"y" * (MOST_HEADER_BYTES // 8))
         running.wait_for(lambda: running.place.connections == 0)
 
+    assert running.application.states == []
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"GET / HTTP/1.1\r\nx: ", b"POST /held HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx: "],
+    ids=["header", "trailer"],
+)
+def test_what_has_no_end_is_refused_however_little_of_it_comes_at_a_time(start: StartEngine, begun: bytes) -> None:
+    running = start()
+    with running.connect() as client:
+        running.feed([begun, *[b"y" * (MOST_HEADER_BYTES // 8 + 1)] * 8])
+
+        assert read(client).status == 431
+    assert running.application.bodies == []
+
 
 def test_trailers_are_bounded_as_headers_are(start: StartEngine) -> None:
     running = start()
@@ -242,6 +275,9 @@ def test_trailers_are_bounded_as_headers_are(start: StartEngine) -> None:
             for _ in range(64):
                 client.sendall(b"x: " + b"y" * (MOST_HEADER_BYTES // 8) + b"\r\n")
         running.wait_for(lambda: running.place.connections == 0)
+
+        assert b"200 OK" not in rest(client)
+    assert running.application.bodies == []
 
 
 @pytest.mark.parametrize("line", [b"CONNECT a:1 HTTP/1.1", b"GET http://[ HTTP/1.1"])
@@ -275,7 +311,8 @@ def test_an_idle_connection_ends_whatever_came_behind_its_last_request(start: St
         read(client)
         client.sendall(behind)
 
-        running.wait_for(lambda: running.place.connections == 0)
+        assert rest(client) == b""
+    running.wait_for(lambda: running.place.connections == 0)
 
 
 @pytest.mark.parametrize("request_bytes", [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n"])
@@ -343,12 +380,15 @@ def test_a_long_predict_does_not_make_its_client_late(start: StartEngine) -> Non
 def test_a_client_that_does_not_read_its_answer_is_cut_off(start: StartEngine) -> None:
     running = start(request_seconds=SHORT_SECONDS)
     with socket.socket() as client:
+        client.settimeout(SOON_SECONDS)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(running.address)
         client.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
 
         running.wait_for(lambda: running.place.requests == 1)
         running.wait_for(lambda: running.place.connections == 0)
+
+        assert len(rest(client)) < LARGE_BYTES
 
 
 def test_beyond_the_limit_of_connections_an_idle_one_makes_room(start: StartEngine) -> None:
@@ -440,10 +480,7 @@ def test_pipelined_requests_are_all_answered_by_a_worker_that_leaves(start: Star
         running.wait_for(lambda: running.place.state == State.DRAINING)
         running.application.let_go.set()
 
-        data = b""
-        while chunk := client.recv(65536):
-            data += chunk
-    assert data.count(b"HTTP/1.1 200") == 3
+        assert rest(client).count(b"HTTP/1.1 200") == 3
 
 
 def test_a_drain_has_its_whole_time_though_successors_took_theirs(start: StartEngine) -> None:

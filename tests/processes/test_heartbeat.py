@@ -1,17 +1,16 @@
 """A worker's sign of life, as the arbiter, the scoreboard and the kernel get it."""
 
-import asyncio
 import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from app import inference_watch
-from app.processes import heartbeat
-from app.processes.heartbeat import ALARM_AFTER_TIMEOUT_SECONDS, Heartbeat
+from app.processes.heartbeat import ALARM_AFTER_TIMEOUT_SECONDS, BEAT_SECONDS, Heartbeat
 from app.processes.scoreboard import Place, Role, Scoreboard
 
 TIMEOUT_SECONDS = 40.0
@@ -46,19 +45,34 @@ def told(descriptor: int) -> float:
     return os.fstat(descriptor).st_mtime
 
 
-def beats_in_a_loop(beating: Heartbeat, place: Place, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many distinct beats are seen while the loop turns for a while."""
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
-    seen = set()
+class Timers:
+    """Of an event loop what a heartbeat needs; a timer is due when the test says so."""
 
-    async def main() -> None:
-        beating.keep(asyncio.get_running_loop())
-        for _ in range(20):
-            seen.add(place.beat)
-            await asyncio.sleep(0.01)
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self.due: Callable[[], object] | None = None
 
-    asyncio.run(main())
-    return len(seen)
+    def call_later(self, delay: float, callback: Callable[..., object], *arguments: object) -> None:
+        self.delays.append(delay)
+        self.due = partial(callback, *arguments)
+
+    def fire(self) -> None:
+        due, self.due = self.due, None
+        assert due is not None
+        due()
+
+
+def beats_by_the_timer(beating: Heartbeat, place: Place) -> list[float]:
+    """The beats before the timer starts, at its start, and whenever it fires."""
+    timers = Timers()
+    beats = [place.beat]
+    beating.keep(timers)
+    beats.append(place.beat)
+    for _ in range(3):
+        timers.fire()
+        beats.append(place.beat)
+    assert timers.delays == [BEAT_SECONDS] * 4
+    return beats
 
 
 def test_the_first_beat_is_before_anything_else(descriptor: int, place: Place) -> None:
@@ -70,16 +84,19 @@ def test_the_first_beat_is_before_anything_else(descriptor: int, place: Place) -
     assert told(descriptor) == pytest.approx(place.beat, abs=1e-3)
 
 
-def test_an_idle_worker_beats_by_the_timer(descriptor: int, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert beats_in_a_loop(started(descriptor, place), place, monkeypatch) > 3
+def test_an_idle_worker_beats_by_the_timer(descriptor: int, place: Place) -> None:
+    beats = beats_by_the_timer(started(descriptor, place), place)
+
+    assert beats == sorted(set(beats))
+    assert told(descriptor) == pytest.approx(beats[-1], abs=1e-3)
 
 
-def test_nothing_beats_while_a_predict_runs(descriptor: int, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_beats_while_a_predict_runs(descriptor: int, place: Place) -> None:
     beating = started(descriptor, place)
     number = inference_watch.begin()
     began = place.predicting_since
 
-    assert beats_in_a_loop(beating, place, monkeypatch) == 1
+    assert set(beats_by_the_timer(beating, place)) == {began}
     assert told(descriptor) == pytest.approx(began, abs=1e-3)
 
     inference_watch.end(number)
