@@ -5,15 +5,16 @@ import http.client
 import os
 import signal
 import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.server.clients import asking
 from tests.server.conftest import StartServers, serving
 from tests.server.running_server import Answer, Server, ask, metric_sum
 
@@ -142,29 +143,21 @@ def check_that_it_counts_unreadable(server: Server, files: dict[str, bytes]) -> 
 def traffic(server: Server) -> Iterator[Counter[int | str]]:
     """Requests on fresh connections and on kept-alive ones for as long as the block lasts, counted by their status."""
     answered: Counter[int | str] = Counter()
-    enough = threading.Event()
 
     def send(connection: http.client.HTTPConnection, *, keep_alive: bool) -> None:
-        with contextlib.closing(connection):
-            while not enough.is_set():
-                try:
-                    answered[ask(connection, "POST", "/predict", {"text": "good film"}).status] += 1
-                except (ConnectionError, http.client.HTTPException):
-                    # A killed worker cannot say goodbye; http.client connects anew.
-                    answered["dropped"] += 1
-                    connection.close()
-                if not keep_alive:
-                    connection.close()
+        try:
+            answered[ask(connection, "POST", "/predict", {"text": "good film"}).status] += 1
+        except (ConnectionError, http.client.HTTPException):
+            # A killed worker cannot say goodbye; http.client connects anew.
+            answered["dropped"] += 1
+            connection.close()
+        if not keep_alive:
+            connection.close()
 
-    clients = [threading.Thread(target=send, args=[server.connect()], kwargs={"keep_alive": n < 3}) for n in range(6)]
-    for client in clients:
-        client.start()
-    try:
-        yield answered
-    finally:
-        enough.set()
-        for client in clients:
-            client.join()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(contextlib.closing(server.connect())) for _ in range(6)]
+        with asking(*(partial(send, each, keep_alive=number < 3) for number, each in enumerate(connections))):
+            yield answered
 
 
 @contextlib.contextmanager

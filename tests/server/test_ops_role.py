@@ -5,13 +5,13 @@ import http.client
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
 from tests.server.estimators import Refuser
 from tests.server.running_server import Answer, Server, answer_on, metric_sum
@@ -192,16 +192,5 @@ def resized(server: Server, number: signal.Signals, *, to: int) -> set[int]:
 def polled(server: Server, path: str) -> Iterator[list[Answer]]:
     """The ops worker's answers to requests on fresh connections, one after the other for as long as the block lasts."""
     answers: list[Answer] = []
-    enough = threading.Event()
-
-    def poll() -> None:
-        while not enough.wait(0.01):
-            answers.append(server.ops(path))
-
-    poller = threading.Thread(target=poll)
-    poller.start()
-    try:
+    with asking(lambda: answers.append(server.ops(path))):
         yield answers
-    finally:
-        enough.set()
-        poller.join()

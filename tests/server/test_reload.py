@@ -2,12 +2,10 @@
 
 import contextlib
 import hashlib
-import http.client
 import io
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +18,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
 from tests.server.estimators import Unpickled, fill_memory, kill_itself
-from tests.server.running_server import Server, ask
+from tests.server.running_server import Answer, Server, ask
 
 PROOF_SECONDS = 2
 MEGABYTES = 128
@@ -316,32 +315,18 @@ def memory(pid: int, name: str) -> int:
 @contextlib.contextmanager
 def traffic(server: Server) -> Iterator[list[list[str]]]:
     """The versions that answer two clients, one of which keeps its connection; any failure is raised at the end."""
+    review = {"text": "a joy"}
     answered: list[list[str]] = [[], []]
-    failures: list[BaseException] = []
-    enough = threading.Event()
 
-    def send(versions: list[str], *, keep_alive: bool) -> None:
-        try:
-            with contextlib.closing(server.connect()) as connection:
-                while not enough.is_set():
-                    answer = ask(connection, "POST", "/predict", {"text": "a joy"})
-                    assert answer.status == 200
-                    versions.append(answer.json["model"]["version"])
-                    if not keep_alive:
-                        connection.close()
-        except (AssertionError, OSError, http.client.HTTPException) as error:
-            failures.append(error)
+    def note(answer: Answer, versions: list[str]) -> None:
+        assert answer.status == 200
+        versions.append(answer.json["model"]["version"])
 
-    clients = [
-        threading.Thread(target=send, args=[versions], kwargs={"keep_alive": number == 0})
-        for number, versions in enumerate(answered)
-    ]
-    for client in clients:
-        client.start()
-    try:
+    with (
+        contextlib.closing(server.connect()) as kept,
+        asking(
+            lambda: note(ask(kept, "POST", "/predict", review), answered[0]),
+            lambda: note(server.post("/predict", review), answered[1]),
+        ),
+    ):
         yield answered
-    finally:
-        enough.set()
-        for client in clients:
-            client.join()
-    assert failures == []

@@ -6,14 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.server import ACTIVATED
+from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
 from tests.server.estimators import Sleeper, Unpickled, start_thread
 from tests.server.running_server import PATIENCE_SECONDS, Server, ask
@@ -38,25 +39,18 @@ def servers(start_servers: StartServers, sleeper_model: Path, text_model: Path) 
 def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers: dict[str, Server], mode: str) -> None:
     server = servers[mode]
     ready = server.times_ready
-    dropped = threading.Event()
-
-    def ask_for_too_long() -> None:
-        with contextlib.suppress(ConnectionError):
-            server.post("/predict", {"features": [60.0]})
-        dropped.set()
-
-    client = threading.Thread(target=ask_for_too_long)
-    client.start()
     answers = []
+    with ThreadPoolExecutor() as pool:
+        stuck = pool.submit(server.post, "/predict", {"features": [60.0]})
 
-    def dropped_while_others_are_answered() -> bool:
-        answers.append(server.post("/predict", {"features": [0.01]}).status)
-        return dropped.is_set()
+        def dropped_while_others_are_answered() -> bool:
+            answers.append(server.post("/predict", {"features": [0.01]}).status)
+            return stuck.done()
 
-    server.wait_for(dropped_while_others_are_answered)
-    client.join()
+        server.wait_for(dropped_while_others_are_answered)
     server.wait_for(lambda: server.times_ready > ready)
 
+    assert isinstance(stuck.exception(), ConnectionError)
     assert set(answers) == {200}
     assert "estimators.py" in server.log.partition("most recent call first")[2]
 
@@ -65,34 +59,31 @@ def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers
 def test_many_short_predicts_are_not_one_long_one(servers: dict[str, Server], mode: str) -> None:
     server = servers[mode]
     pids = server.worker_pids
-    statuses: Counter[int] = Counter()
-
-    def ask_often() -> None:
-        statuses[server.post("/predict", {"features": [0.4]}).status] += 1
 
     # Inline, twice as long in each worker as one predict may take.
-    clients = [threading.Thread(target=ask_often) for _ in range(20)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(server.post, "/predict", {"features": [0.4]}) for _ in range(20)]
 
-    assert statuses == {200: len(clients)}
+    assert [each.result().status for each in asked] == [200] * 20
     assert server.worker_pids == pids
 
 
 def test_kept_connections_are_shared_evenly(text_server: Server) -> None:
+    evenly = [CONNECTIONS // 2] * 2
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(contextlib.closing(text_server.connect())) for _ in range(CONNECTIONS)]
         for connection in connections:
             connection.connect()
 
-        def evenly_shared() -> bool:
+        def shares() -> list[int]:
             workers = Counter(ask(each, "GET", "/healthz").headers["x-worker"] for each in connections)
-            return sorted(workers.values()) == [CONNECTIONS // 2] * 2
+            return sorted(workers.values())
 
         # Those of other tests may be closing yet.
-        text_server.wait_for(evenly_shared)
+        text_server.wait_for(lambda: shares() == evenly)
+        afterwards = [shares() for _ in range(20)]
+
+    assert afterwards == [evenly] * 20
 
 
 def test_workers_that_leave_after_so_many_requests_lose_none(servers: dict[str, Server]) -> None:
@@ -119,26 +110,19 @@ def test_a_restart_with_the_sockets_held_outside_loses_no_request(
 ) -> None:
     model = save_model("restarted", artifact)
     statuses: Counter[int] = Counter()
-    enough = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(("127.0.0.1", 0)) as ops:
         server = Server(activated(project, model, api, ops, tmp_path), api.getsockname()[1], 0, 1, tmp_path / "log")
 
-        def ask_on() -> None:
-            while not enough.is_set():
-                statuses[server.post("/predict", {"features": [0.001]}).status] += 1
+        def ask_once() -> None:
+            statuses[server.post("/predict", {"features": [0.001]}).status] += 1
 
-        client = threading.Thread(target=ask_on)
-        client.start()
-        try:
+        with asking(ask_once):
             wait_until(lambda: statuses.total() > 20, seconds=PATIENCE_SECONDS, told=lambda: server.log)
             server.process.terminate()
             assert server.wait_for_exit() == 0
             answered = statuses.total()
             second = activated(project, model, api, ops, tmp_path)
             wait_until(lambda: statuses.total() > answered + 20, seconds=PATIENCE_SECONDS, told=lambda: server.log)
-        finally:
-            enough.set()
-            client.join()
         second.terminate()
         assert second.wait(PATIENCE_SECONDS) == 0
 
