@@ -14,7 +14,7 @@ serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PO
 reload: .venv/.installed ## have the running server prove and serve the model at MODEL_URI; MODEL=new.joblib goes there first
 	@$(PYTHON_RUN) -m app.reload $(if $(MODEL),--model "$(MODEL)")
 
-rollback: .venv/.installed ## go back to the model before the last reload with MODEL=, and once more to come back
+rollback: .venv/.installed ## go back to the model before the last reload with MODEL= (at MODEL_URI, once more comes back)
 	@$(PYTHON_RUN) -m app.reload --rollback
 
 model: .venv/.installed ## train the default model and print how good it is

@@ -24,19 +24,19 @@ from threadpoolctl import threadpool_info  # noqa: E402
 
 from app import metrics, ops  # noqa: E402
 from app.log_config import logging_config  # noqa: E402
-from app.main import application_of_its_own, held_models, settings_in_force  # noqa: E402
-from app.processes import lifecycle  # noqa: E402
+from app.main import build_own, held_models, settings_in_force  # noqa: E402
+from app.processes import lifecycle, sharing  # noqa: E402
 from app.processes.announcement import address, announce  # noqa: E402
 from app.processes.cores import usable_cores  # noqa: E402
 from app.processes.fork_guard import ForkGuard  # noqa: E402
 from app.processes.reload import reload_model  # noqa: E402
-from app.renewal import adopt, ensure_first_model, prove  # noqa: E402
+from app.renewal import adopt, first_application, prove, why_first_not_shared  # noqa: E402
 from app.settings import GRACE_SECONDS  # noqa: E402
 
 settings = settings_in_force()
 
 wsgi_app = "app.main:application()"
-preload_app = True
+preload_app = settings.preload == "auto" and not sharing.started_over
 worker_class = "app.processes.worker.ForkcastWorker"
 # The ops worker is one more.
 workers = (settings.web_concurrency or usable_cores()) + 1
@@ -55,7 +55,10 @@ logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 def on_starting(server):
     lifecycle.refuse_port_in_use(server.cfg.address)
-    ensure_first_model(settings, held_models())
+    if preload_app:
+        sharing.start_over_unless(why_first_not_shared(settings, held_models()), server)
+    else:
+        server.app.callable = first_application(settings, held_models())
 
 
 def nworkers_changed(server, new_value, old_value):
@@ -93,12 +96,12 @@ def post_fork(server, worker):
     metrics.become(worker.place.slot)
     lifecycle.seed_random_numbers()
     lifecycle.assert_one_thread_each(threadpool_info())
-    load = partial(lifecycle.load_in_worker, partial(application_of_its_own, settings, held_models()))
+    load = partial(lifecycle.load_in_worker, partial(build_own, settings, held_models()), server.app.wsgi)
     serve = server.app.wsgi if held_models().shared else load
     watch = partial(ops.create_app, settings, held_models(), lifecycle.scoreboard)
     lifecycle.enter(worker, settings, {"serve": serve, "ops": watch})
 
 
 def child_exit(server, worker):
-    lifecycle.dismiss(worker)
+    lifecycle.dismiss(worker, server)
     metrics.forget_live_gauges(worker.place.slot)

@@ -57,6 +57,15 @@ def reproduce(source: Path, new: Path, *, like: Path) -> None:
         os.fsync(copy.fileno())
 
 
+def sync_folder(folder: Path) -> None:
+    """What was renamed in it is so after a failure of power too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _pair(place: Path, source: Path) -> Contents:
     return {place: source, manifest_path(place): manifest_path(source)}
 
@@ -87,8 +96,4 @@ def _replace(staged: Staged) -> None:
         if source is not None:
             os.replace(source, place)
     for folder in {place.parent for place in staged}:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)

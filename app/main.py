@@ -23,8 +23,8 @@ from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.predictor import Predictor
-from app.runtimes import build_runtime, read_model, read_newest_model
-from app.runtimes.artifact import Artifact
+from app.runtimes import build_runtime, newest_in, read_model
+from app.runtimes.artifact import Location
 from app.runtimes.base import ModelMetadata
 from app.settings import Settings, SettingsInvalid, load_settings
 
@@ -48,13 +48,14 @@ def settings_in_force() -> Settings:
 
 @cache
 def held_models() -> ModelStore:
-    """The models of this arbiter, loaded at the first call and replaced by a reload; workers inherit them."""
-    return load_models(settings_in_force())
+    """The models of this arbiter, loaded at its start and replaced by a reload; workers inherit them."""
+    return ModelStore(None)
 
 
 def application() -> ASGIApp:
     """What Gunicorn preloads; what stops the start is one line in the log and exit status 1."""
     try:
+        held_models().become(load_models(settings_in_force()))
         return create_app(settings_in_force(), held_models())
     except ModelNotReady as error:
         log.critical("start refused", reason=error.reason)
@@ -63,15 +64,19 @@ def application() -> ASGIApp:
     raise SystemExit(1)
 
 
-def application_of_its_own(settings: Settings, models: ModelStore) -> ASGIApp:
-    """In a worker that does not share the arbiter's model: its own one, and the application around it."""
-    models.build()
-    return create_app(settings, models)
+def build_own(settings: Settings, models: ModelStore) -> None:
+    """In a worker: have the model; where that fails, raise ModelNotReady, or go on without as the settings allow."""
+    try:
+        models.build()
+    except ModelNotReady as error:
+        if settings.on_load_failure == "exit":
+            raise
+        log.error("model not loaded", reason=error.reason)
 
 
 def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     """The whole application around loaded models; each worker's own parts are made by its lifespan."""
-    model = models.current.metadata if models.loaded else None
+    model = models.metadata
     content_filter = make_content_filter(settings)
     pace = Pace(settings.threads if settings.execution == "threads" else 1)
     app = FastAPI(
@@ -105,11 +110,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
 
 def load_models(settings: Settings) -> ModelStore:
     """The model that the settings name; without it an empty store, if they allow to start unready."""
-    if settings.preload == "off":
-        # What nobody shares is not loaded here.
-        return ModelStore(None)
     try:
-        artifact = read_artifact(settings, pin=settings.model_sha256)
+        artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
         runtime = build_runtime(artifact)
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
@@ -120,11 +122,11 @@ def load_models(settings: Settings) -> ModelStore:
     return ModelStore(runtime, artifact.identity)
 
 
-def read_artifact(settings: Settings, *, pin: str | None) -> Artifact:
-    """The checked bytes of what the settings name; raises ModelNotReady."""
+def locate(settings: Settings) -> Location:
+    """Where the artifact lies that the settings name; raises ModelNotReady."""
     if settings.model_repository is not None:
-        return read_newest_model(settings.model_repository, pin=pin, max_bytes=settings.max_model_bytes)
-    return read_model(settings.model_uri, pin=pin, max_bytes=settings.max_model_bytes)
+        return newest_in(settings.model_repository)
+    return Location(Path(settings.model_uri))
 
 
 def log_loaded(model: ModelMetadata) -> None:

@@ -128,7 +128,7 @@ class Watch:
         return {
             "slot": worker.slot,
             "role": figures.role,
-            "pid": worker.pid,
+            "pid": worker.pid or None,
             "state": condition(worker, now, self._most_predict_seconds),
             "generation": worker.generation,
             "connections": worker.connections,

@@ -23,6 +23,8 @@ POLL_SECONDS = 0.1
 ANSWER_SECONDS = 5
 # Beyond the proof: the arbiter loads once more, and the old workers may take their time.
 MARGIN_SECONDS = 30
+# As a shell says it of what SIGINT has ended.
+INTERRUPTED = 128 + signal.SIGINT
 # With an application of its own Gunicorn checks the configuration and loads no model.
 CHECK = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "--check-config", "app.main:create_app"]
 
@@ -49,13 +51,18 @@ def main(arguments: list[str]) -> int:
         check_configuration()
         before = status(settings)
         with changed_files(settings, chosen.model, rollback=chosen.rollback):
-            version = reload(settings, before)
+            adopted = reload(settings, before)
+        # From here on the new model is what a start would serve; to put the former files back would be to go back.
+        version = warm_version(settings, adopted)
     except (Failed, SettingsInvalid, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except ModelNotReady as error:
         sys.stderr.write(f"{error.reason}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
     sys.stdout.write(f"reload succeeded: version {version} is served\n")
     return 0
 
@@ -96,12 +103,10 @@ def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> C
     return files.installation(model)
 
 
-def reload(settings: Settings, before: Status) -> str:
-    """The version that all new workers serve; raises Failed where the server refuses, or takes too long."""
+def reload(settings: Settings, before: Status) -> int:
+    """The generation of the workers that will serve the new model; raises Failed where the server refuses it."""
     os.kill(before["arbiter"], signal.SIGHUP)
     reloads = before["reloads"]
-    generation = newest_generation(before)
-    succeeded = False
     for now in statuses(settings):
         if now["reloads"]["refused"] > reloads["refused"]:
             raise Failed(
@@ -109,15 +114,18 @@ def reload(settings: Settings, before: Status) -> str:
                 f" it serves {' '.join(versions(serving(before)))} as before"
             )
         if now["reloads"]["succeeded"] > reloads["succeeded"]:
-            succeeded = True
-            workers = [worker for worker in serving(now) if worker["generation"] > generation]
-            warm = [worker for worker in workers if worker["state"] in WARM]
-            if workers and len(warm) == len(workers) >= now["wanted"]:
-                return " ".join(versions(warm))
-    if succeeded:
-        # The new model is served: to put the former files back now would be to go back at the next start.
-        return "the new one, though not all workers are ready yet:"
+            return newest_generation(before) + 1
     raise Failed("the server has not ended the reload in time: see its log")
+
+
+def warm_version(settings: Settings, generation: int) -> str:
+    """The version that all workers serve from that generation on; raises Failed where they do not in time."""
+    for now in statuses(settings):
+        workers = [worker for worker in serving(now) if worker["generation"] >= generation]
+        warm = [worker for worker in workers if worker["state"] in WARM]
+        if workers and len(warm) == len(workers) >= now["wanted"] and not former_accept(now):
+            return " ".join(versions(warm))
+    raise Failed("the new model was proven and is in place, but not all workers are ready: see the log of the server")
 
 
 def statuses(settings: Settings) -> Iterator[Status]:
@@ -146,6 +154,13 @@ def serving(status: Status) -> list[dict[str, Any]]:
     """The serving workers of the newest generation."""
     newest = newest_generation(status)
     return [each for each in status["workers"] if each["role"] == "serve" and each["generation"] == newest]
+
+
+def former_accept(status: Status) -> bool:
+    """Whether a serving worker of an earlier generation has not begun to leave."""
+    newest = newest_generation(status)
+    former = [each for each in status["workers"] if each["role"] == "serve" and each["generation"] < newest]
+    return any(worker["state"] != "draining" for worker in former)
 
 
 def newest_generation(status: Status) -> int:

@@ -1,13 +1,14 @@
 """
 How the arbiter comes to a model: a throw-away process proves it, then the arbiter takes the very same one.
 
-At a reload always; at a start only where the model is not shared, for there the arbiter loads none that could be tried.
+At a reload always; at a start only where the arbiter is not to load one that could not be shared.
 """
 
 import json
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -15,15 +16,16 @@ from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import inputs_from_json, inputs_to_json
-from app.main import create_app, log_loaded, make_content_filter, make_executor, read_artifact
+from app.main import create_app, locate, log_loaded, make_content_filter, make_executor
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.predictor import Predictor
-from app.processes.sharing import start_over, why_not_shared
+from app.processes.sharing import why_not_shared
 from app.processes.throwaway import answer_apart
-from app.runtimes import build_runtime
+from app.runtimes import build_runtime, read_model
+from app.runtimes.artifact import Location
 from app.runtimes.base import ModelMetadata, Runtime
-from app.settings import Settings, environment_name
+from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -33,21 +35,25 @@ class Proof:
     """What the process that proved a model says of it; `not_shared` is why workers cannot share it, or empty."""
 
     identity: str
+    location: Location
     model: ModelMetadata
     not_shared: str
 
     def to_json(self) -> str:
         model = {**asdict(self.model), "inputs": inputs_to_json(self.model.inputs), "goldens": []}
         del model["class_names"]
-        return json.dumps({"identity": self.identity, "model": model, "not_shared": self.not_shared})
+        location = {**asdict(self.location), "path": str(self.location.path)}
+        told = {"identity": self.identity, "location": location, "model": model, "not_shared": self.not_shared}
+        return json.dumps(told)
 
     @classmethod
     def from_json(cls, text: str) -> "Proof":
         told: dict[str, Any] = json.loads(text)
-        model = told["model"]
+        model, location = told["model"], told["location"]
         inputs, classes = inputs_from_json(model["inputs"]), tuple(model["classes"])
         metadata = ModelMetadata(**{**model, "inputs": inputs, "classes": classes, "goldens": ()})
-        return cls(told["identity"], metadata, told["not_shared"])
+        found = Location(**{**location, "path": Path(location["path"])})
+        return cls(told["identity"], found, metadata, told["not_shared"])
 
 
 def prove(settings: Settings, served: ModelStore) -> str:
@@ -56,7 +62,7 @@ def prove(settings: Settings, served: ModelStore) -> str:
 
     For a process of its own: the candidate predicts here, and what it unpickles may do anything.
     """
-    artifact = read_artifact(settings, pin=settings.model_sha256)
+    artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
     runtime = build_runtime(artifact)
     if served.metadata is not None:
         _check_alike(runtime.metadata, served.metadata)
@@ -71,7 +77,7 @@ def prove(settings: Settings, served: ModelStore) -> str:
     )
     predictor.warm_up()
     _check_speed(runtime, settings.request_timeout_seconds)
-    return Proof(artifact.identity, runtime.metadata, not_shared).to_json()
+    return Proof(artifact.identity, artifact.location, runtime.metadata, not_shared).to_json()
 
 
 def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
@@ -91,36 +97,36 @@ def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
     return application
 
 
-def ensure_first_model(settings: Settings, models: ModelStore) -> None:
+def why_first_not_shared(settings: Settings, models: ModelStore) -> str:
+    """Why the model that the arbiter has loaded at its start cannot be shared; empty where it can, or there is none."""
+    if models.loaded:
+        return _why_not_shared(models.current, settings)
+    return why_not_shared(lambda: None, seconds=settings.request_timeout_seconds)
+
+
+def first_application(settings: Settings, models: ModelStore) -> ASGIApp:
     """
-    Before the first fork: where the model that is loaded cannot be shared, start over with FORKCAST_PRELOAD=off.
+    Where the arbiter loads no model at its start: prove one as a reload does, and make the application around it.
 
-    Started like that no model is loaded, and this proves and adopts it; it raises SystemExit where that fails, unless
-    the settings allow to start unready.
+    What stops the start is one line in the log and exit status 1.
     """
-    if settings.preload == "off":
-        _hold_first_unshared(settings, models)
-    elif models.loaded and (reason := _why_not_shared(models.current, settings)):
-        log.warning("the model cannot be shared; starting over to have each worker load it", reason=reason)
-        start_over({environment_name("preload"): "off"})
-
-
-def _hold_first_unshared(settings: Settings, models: ModelStore) -> None:
     work = partial(prove, settings, models)
     seconds = settings.reload_timeout_seconds
     try:
-        adopt(settings, models, answer_apart(work, seconds=seconds, max_memory_bytes=None, attend=lambda: None))
+        return adopt(settings, models, answer_apart(work, seconds=seconds, max_memory_bytes=None, attend=lambda: None))
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
             log.critical("start refused", reason=error.reason)
             raise SystemExit(1) from error
         log.error("model not loaded", reason=error.reason)
+        return create_app(settings, models)
 
 
 def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelStore:
     if proof.identity == models.identity and models.shared == (not proof.not_shared):
         return models
-    artifact = read_artifact(settings, pin=proof.model.sha256)
+    # Not what is there by now under the same name or as the newest version; that it is pinned was proven.
+    artifact = read_model(proof.location, pin=None, max_bytes=settings.max_model_bytes)
     if artifact.identity != proof.identity:
         raise ModelNotReady("the model or its manifest is another than the one that was proven", Refusal.CORRUPT)
     if proof.not_shared:
@@ -129,7 +135,9 @@ def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelSto
 
 
 def _why_not_shared(runtime: Runtime, settings: Settings) -> str:
-    return why_not_shared(partial(_predict_example, runtime), seconds=settings.request_timeout_seconds)
+    # A part of what a proof may take: the rest is for the load before it and the warm-up after it.
+    seconds = min(settings.request_timeout_seconds, settings.reload_timeout_seconds / 4)
+    return why_not_shared(partial(_predict_example, runtime), seconds=seconds)
 
 
 def _application(settings: Settings, models: ModelStore) -> ASGIApp:

@@ -1,16 +1,20 @@
 """The versions of the model in a repository: one more, or one less; no reader ever sees half of one."""
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.artifact_files import reproduce
+from app.artifact_files import reproduce, sync_folder
 from app.errors import ModelNotReady
 from app.runtimes import newest_in
 from app.runtimes.artifact import manifest_path
+
+NUMBER = re.compile("[0-9]+")
 
 
 @contextlib.contextmanager
@@ -20,17 +24,20 @@ def one_more_version(repository: Path, artifact: Path) -> Iterator[None]:
 
     Raises ModelNotReady where the versions are no plain numbers, and OSError.
     """
-    newest = newest_in(repository).path.parent
-    if not newest.name.isdecimal():
+    artifact, neighbour = artifact.resolve(), newest_in(repository).path
+    newest = neighbour.parent
+    if not NUMBER.fullmatch(newest.name):
         raise ModelNotReady(f"{newest}: is not a number, so that the next version is yours to name: put it there")
     folder = newest.with_name(str(max(_numbers_used(newest.parent)) + 1))
     hidden = _hidden(folder)
     hidden.mkdir()
     try:
+        _own_alike(hidden, newest)
         for source in (artifact, manifest_path(artifact)):
             if source.exists():
-                reproduce(source, hidden / source.name, like=newest)
-        hidden.rename(folder)
+                reproduce(source, hidden / source.name, like=neighbour)
+                _own_alike(hidden / source.name, neighbour)
+        _rename(hidden, folder)
     except BaseException:
         shutil.rmtree(hidden)
         raise
@@ -50,13 +57,27 @@ def one_version_less(repository: Path) -> Iterator[None]:
     """
     newest = newest_in(repository).path.parent
     hidden = _hidden(newest)
-    newest.rename(hidden)
+    _rename(newest, hidden)
     try:
         newest_in(repository)
         yield
     except BaseException:
-        hidden.rename(newest)
+        _rename(hidden, newest)
         raise
+
+
+def _rename(former: Path, latter: Path) -> None:
+    """For good, even if the power fails right after."""
+    former.rename(latter)
+    sync_folder(latter.parent)
+
+
+def _own_alike(path: Path, neighbour: Path) -> None:
+    """Whoever can read the neighbour can read `path`, whatever this process's umask, and nobody else can."""
+    status = neighbour.stat()
+    if os.geteuid() == 0:
+        os.chown(path, status.st_uid, status.st_gid)
+    path.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _hidden(version: Path) -> Path:
@@ -65,5 +86,5 @@ def _hidden(version: Path) -> Path:
 
 def _numbers_used(model: Path) -> list[int]:
     """Those of hidden versions too."""
-    names = [re.match(r"\.?(\d+)(\.|$)", each.name) for each in model.iterdir()]
+    names = [re.match(r"\.?([0-9]+)(\.|$)", each.name) for each in model.iterdir()]
     return [int(name[1]) for name in names if name]

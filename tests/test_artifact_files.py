@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.artifact_files import ArtifactFiles, put_in_place
-from app.runtimes.artifact import read_artifact
+from app.runtimes.artifact import Location, read_artifact
 from app.settings import ROOT
 
 
@@ -167,7 +167,7 @@ def test_wherever_an_exchange_is_cut_off_no_artifact_has_the_manifest_of_another
         statuses.append(subprocess.run(command, cwd=ROOT, timeout=60).returncode)
 
         for name in ("churn.joblib", "churn.previous.joblib"):
-            read_artifact(folder / name, pin=None, max_bytes=100)
+            read_artifact(Location(folder / name), pin=None, max_bytes=100)
 
         if statuses[-1] == 0:
             break

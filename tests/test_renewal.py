@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from app.model_store import ModelStore
 from app.processes.throwaway import answer_apart
 from app.renewal import Proof, adopt
 from app.runtimes import build_runtime, read_model
+from app.runtimes.artifact import Location
 from app.settings import Settings
 from tests.server.estimators import Bound, Refuser, Sleeper, Unpickled, start_thread
 
@@ -41,7 +43,7 @@ def settings(uri: Path) -> MakeSettings:
 
 @pytest.fixture
 def served(uri: Path) -> ModelStore:
-    artifact = read_model(str(uri), pin=None, max_bytes=2**30)
+    artifact = read_model(Location(uri), pin=None, max_bytes=2**30)
     return ModelStore(build_runtime(artifact), artifact.identity)
 
 
@@ -142,7 +144,7 @@ def test_bytes_that_were_changed_since_the_proof_are_not_adopted(
     proven = prove_apart(settings(), served)
     dumped(another(["low", "higher"]), uri)
 
-    assert refusal(lambda: adopt(settings(), served, proven)) is Refusal.UNPINNED
+    assert refusal(lambda: adopt(settings(), served, proven)) is Refusal.CORRUPT
     assert served.current is former
 
 
@@ -212,6 +214,35 @@ def test_what_a_fork_cannot_serve_is_held_and_each_process_builds_its_own(
     assert built_and_asked_apart(store) == store.metadata.version
 
 
+def test_the_proven_version_is_adopted_though_a_newer_one_is_there_by_now(tmp_path: Path, uri: Path) -> None:
+    versions = [tmp_path / "models" / "churn" / number for number in ("1", "2")]
+    for version in versions:
+        version.mkdir(parents=True)
+    shutil.copy(uri, versions[0] / "model.joblib")
+    found, store = Settings(MODEL_REPOSITORY=str(tmp_path / "models")), ModelStore(None)  # type: ignore[call-arg]
+    versions[1].rename(hidden := versions[1].with_name(".2"))
+    proven = prove_apart(found, store)
+    dumped(another(["low", "high"]), hidden / "model.joblib")
+    hidden.rename(versions[1])
+
+    adopt(found, store, proven)
+
+    assert store.metadata is not None
+    assert (store.metadata.name, store.metadata.version) == ("churn", "1")
+
+
+def test_what_either_of_two_stores_of_one_model_builds_both_have(settings: MakeSettings, served: ModelStore) -> None:
+    off = settings(FORKCAST_PRELOAD="off")
+    adopt(off, served, prove_apart(off, served))
+    other = ModelStore(None)
+    other.become(served)
+
+    other.build()
+
+    assert served.shared
+    assert served.current is other.current
+
+
 def test_what_predicts_nowhere_is_refused(settings: MakeSettings, uri: Path) -> None:
     dumped(Refuser().fit(), uri)
 
@@ -245,10 +276,12 @@ def test_inputs_are_compared_with_those_of_a_model_that_is_not_shared(
     assert refusal(lambda: prove_apart(off, served)) is Refusal.SCHEMA
 
 
-def test_a_proof_says_the_same_after_its_way_through_a_pipe(settings: MakeSettings, served: ModelStore) -> None:
+def test_a_proof_says_the_same_after_its_way_through_a_pipe(
+    settings: MakeSettings, served: ModelStore, uri: Path
+) -> None:
     proof = Proof.from_json(prove_apart(settings(), ModelStore(None)))
 
-    assert proof == Proof(served.identity, served.current.metadata, "")
+    assert proof == Proof(served.identity, Location(uri), served.current.metadata, "")
     assert Proof.from_json(proof.to_json()) == proof
 
 

@@ -1,5 +1,6 @@
 """A version more or less in a repository, and both undone where the reload is refused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def versions(repository: Path) -> dict[str, list[str]]:
     """The files of each that can be seen."""
     folders = [folder for folder in (repository / "churn").iterdir() if not folder.name.startswith(".")]
     return {folder.name: sorted(path.name for path in folder.iterdir()) for folder in folders}
+
+
+def access(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_mode, status.st_uid, status.st_gid
 
 
 def test_one_more_version_has_the_next_number_and_its_manifest(repository: Path, artifact: Path) -> None:
@@ -84,3 +90,43 @@ def test_a_version_that_is_no_number_has_no_next_one(repository: Path, artifact:
         pass
 
     assert "is not a number" in refused.value.reason
+
+
+def test_a_link_to_an_artifact_brings_the_manifest_of_what_it_leads_to(repository: Path, artifact: Path) -> None:
+    link = artifact.with_name("link.joblib")
+    link.symlink_to(artifact)
+
+    with one_more_version(repository, link):
+        assert versions(repository)["11"] == ["trained.joblib", "trained.manifest.json"]
+
+
+def test_who_may_read_the_newest_version_may_read_the_next_whatever_the_umask(repository: Path, artifact: Path) -> None:
+    newest = repository / "churn" / "10"
+    newest.chmod(0o750)
+    (newest / "model.joblib").chmod(0o640)
+    if os.geteuid() == 0:
+        for path in (newest, newest / "model.joblib"):
+            os.chown(path, 54_321, 54_322)
+
+    former = os.umask(0o077)
+    try:
+        with one_more_version(repository, artifact):
+            pass
+    finally:
+        os.umask(former)
+
+    assert access(newest.with_name("11")) == access(newest)
+    for name in ("trained.joblib", "trained.manifest.json"):
+        assert access(newest.with_name("11") / name) == access(newest / "model.joblib")
+
+
+def test_nothing_stays_of_a_version_that_cannot_be_copied(repository: Path, artifact: Path) -> None:
+    before = sorted(repository.rglob("*"))
+    artifact.with_suffix(".manifest.json").unlink()
+    # A folder cannot be copied as a file is.
+    artifact.with_suffix(".manifest.json").mkdir()
+
+    with pytest.raises(IsADirectoryError), one_more_version(repository, artifact):
+        pass
+
+    assert sorted(repository.rglob("*")) == before

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ log = structlog.stdlib.get_logger("forkcast")
 # How long a leaving worker keeps an idle connection, so that a client that is about to use it gets an answer.
 LINGER_SECONDS = 2.0
 STEP_SECONDS = 0.02
+# A successor that dies at its boot is replaced by the arbiter well within this.
+REPLACED_SECONDS = 0.5
 
 
 class Engine(Server):
@@ -141,7 +144,12 @@ class Engine(Server):
 
     async def _until_successors_are_ready(self) -> None:
         limit = time.monotonic() + self._scoreboard.header.boot_seconds
-        while self._has_unready_successors() and time.monotonic() < limit:
+        seen = -math.inf
+        while (now := time.monotonic()) < limit:
+            if self._has_unready_successors():
+                seen = now
+            elif now - seen > REPLACED_SECONDS:
+                return
             await asyncio.sleep(STEP_SECONDS)
 
     def _has_unready_successors(self) -> bool:

@@ -22,7 +22,7 @@ from gunicorn.arbiter import Arbiter
 from app.processes import parent_death
 from app.processes.desk import Limits
 from app.processes.restarts import Restarts
-from app.processes.scoreboard import Role, Scoreboard
+from app.processes.scoreboard import Role, Scoreboard, State
 from app.settings import GRACE_SECONDS, Settings
 
 log = structlog.stdlib.get_logger("forkcast")
@@ -140,7 +140,12 @@ def resize(arbiter: Any, processes: int) -> None:
 
 
 def boot_seconds(settings: Settings, *, shared: bool) -> int:
-    """How long the workers that are forked now may take to boot; those that they replace go on meanwhile."""
+    """
+    How long the workers that are forked now may take to boot.
+
+    Those that they replace go on meanwhile, and Gunicorn waits for them for its graceful timeout before it hears of a
+    stop.
+    """
     if not shared:
         return settings.reload_timeout_seconds
     # A stop that comes meanwhile gives all of it no longer than the graceful time.
@@ -166,18 +171,22 @@ def enter(worker: Any, settings: Settings, applications: dict[str, Callable[[], 
     os.utime(worker.tmp.fileno(), (instant, instant))
 
 
-def load_in_worker(make_application: Callable[[], Any]) -> Any:
-    """The application around a model that this worker does not share, but collects no more than if it did."""
-    application = make_application()
+def load_in_worker(load: Callable[[], None], application: Callable[[], Any]) -> Any:
+    """The application, once this worker has the model that it does not share; no more of it is ever collected."""
+    load()
     freeze_heap()
-    return application
+    return application()
 
 
-def dismiss(worker: Any) -> None:
+def dismiss(worker: Any, arbiter: Any) -> None:
     """The worker has ended, however it did."""
-    role, generation = Role(worker.place.role), worker.place.generation
+    role, state, generation = Role(worker.place.role), worker.place.state, worker.place.generation
     scoreboard.free(worker.place.slot)
     restarts.ended(role, generation)
+    # While those live that it was to replace, Gunicorn has workers enough. It listens for as long as it does not stop.
+    former = any(each.generation < scoreboard.header.generation for each in scoreboard.workers())
+    if state == State.BOOTING and former and arbiter.LISTENERS and restarts.missing(role):
+        arbiter.spawn_worker()
 
 
 def limits(settings: Settings) -> Limits:

@@ -25,7 +25,7 @@ class Restarts:
     def resized(self) -> None:
         """A vacancy is no more than what is missing."""
         for generation, role in self._vacant:
-            self._vacant[generation, role] = min(self._vacant[generation, role], self._missing(role))
+            self._vacant[generation, role] = min(self._vacant[generation, role], self.missing(role))
 
     def forked(self, role: Role) -> None:
         """A worker of the present generation is about to be; it has no slot yet."""
@@ -38,6 +38,7 @@ class Restarts:
         else:
             header.ops_restarts += 1
 
-    def _missing(self, role: Role) -> int:
+    def missing(self, role: Role) -> int:
+        """Workers that there should be, and are not."""
         wanted = self._scoreboard.header.wanted if role is Role.SERVE else 1
         return max(0, wanted - self._scoreboard.count(role))

@@ -3,10 +3,21 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import Any
+
+import structlog
 
 from app.errors import ModelNotReady
 from app.processes.throwaway import answer_apart
+
+log = structlog.stdlib.get_logger("forkcast")
+
+# In the environment of an arbiter that has started over; no setting, and nobody inherits it.
+MARK = "_FORKCAST_STARTED_OVER"
+started_over = os.environ.pop(MARK, "") == "yes"
+# Gunicorn may leave it later; the command is to be run where it was.
+STARTED_IN = Path.cwd()
 
 
 def why_not_shared(predict: Callable[[], object], *, seconds: float) -> str:
@@ -29,12 +40,19 @@ def why_not_shared(predict: Callable[[], object], *, seconds: float) -> str:
         return f"it does not predict in a fork: {error.reason}"
 
 
-def start_over(changes: dict[str, str]) -> NoReturn:
+def start_over_unless(not_shared: str, arbiter: Any) -> None:
     """
-    Run this command anew in this process, with `changes` of its environment: what was loaded, and its threads, is gone.
+    Before anything listens: where there is a reason, run the arbiter's command anew in its process, with the MARK.
 
-    The pid stays, and what is open for a successor: sockets that are held outside.
+    So what was loaded is gone, with its threads. The pid stays, and so do sockets that are held outside.
     """
+    if not not_shared:
+        return
+    log.warning("the model cannot be shared; starting over to have each worker load it", reason=not_shared)
+    if arbiter.pidfile is not None:
+        # Gunicorn would take it for its own, and never remove it.
+        arbiter.pidfile.unlink()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **changes})  # noqa: S606
+    os.chdir(STARTED_IN)
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, MARK: "yes"})  # noqa: S606

@@ -17,7 +17,7 @@ from app.errors import ModelNotReady, Refusal
 from app.processes.parent_death import end_with
 
 STEP_SECONDS = 0.1
-MOST_REPORT_BYTES = 2**24
+MOST_REPORT_BYTES = 2**27
 MOST_REASON_CHARACTERS = 500
 
 
@@ -47,7 +47,9 @@ def answer_apart(
     os.close(writing)
     try:
         answered = _wait(child, reading, seconds, attend)
-        return _understood(os.pread(paper, MOST_REPORT_BYTES, 0) if answered else b"")
+        # By its size, for a read sets aside as many bytes as it is asked for.
+        size = min(os.fstat(paper).st_size, MOST_REPORT_BYTES)
+        return _understood(os.pread(paper, size, 0) if answered else b"")
     finally:
         # `attend` may fork; a worker that ends inside of it comes by here as well.
         if os.getpid() == caller:

@@ -5,8 +5,9 @@ import faulthandler
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import structlog
 from gunicorn.arbiter import Arbiter
@@ -17,9 +18,14 @@ from app.processes.connection import Connection
 from app.processes.desk import Limits
 from app.processes.engine import Engine
 from app.processes.heartbeat import Heartbeat
-from app.processes.scoreboard import Place, Scoreboard
+from app.processes.scoreboard import Place, Role, Scoreboard, State
 
 log = structlog.stdlib.get_logger("forkcast")
+
+# Between two tries of a worker that cannot boot.
+RETRY_SECONDS = 1.0
+# Any but those by which Gunicorn ends the server.
+EXIT_FAILURE = 1
 
 
 class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
@@ -54,7 +60,10 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
             self.wsgi = self.make_application()
         except ModelNotReady as error:
             log.critical("model not ready", reason=error.reason)
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+            self._give_up()
+        except Exception as error:
+            log.critical("worker not ready", exc_info=error)
+            self._give_up()
 
     def init_signals(self) -> None:
         super().init_signals()
@@ -72,7 +81,14 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
         heartbeat.keep(asyncio.get_running_loop())
         await engine.serve(sockets=self._listeners())
         if not engine.started:
+            self._give_up()
+
+    def _give_up(self) -> NoReturn:
+        """Be replaced, after a pause, as long as another worker serves; where none does, end the server."""
+        if not any(each.role is Role.SERVE and each.state is State.READY for each in self.scoreboard.workers()):
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        time.sleep(RETRY_SECONDS)
+        sys.exit(EXIT_FAILURE)
 
     def _listeners(self) -> list[Any]:
         """Those of its role; it lets go of the others, so that they end with the workers that serve them."""

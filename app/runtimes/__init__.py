@@ -3,30 +3,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.errors import ModelNotReady
-from app.runtimes.artifact import Artifact, read_artifact
+from app.errors import ModelNotReady, Refusal
+from app.runtimes.artifact import Artifact, Location, read_artifact
 from app.runtimes.base import Runtime
-from app.runtimes.repository import Version, newest_version
+from app.runtimes.repository import newest_version
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
 
 
-def read_model(uri: str, *, pin: str | None, max_bytes: int) -> Artifact:
-    """The checked bytes of the artifact at `uri`, a path; nothing in them runs. Raises ModelNotReady."""
-    path = Path(uri)
-    _builder(path)
-    return read_artifact(path, pin=pin, max_bytes=max_bytes)
-
-
-def read_newest_model(repository: Path, *, pin: str | None, max_bytes: int) -> Artifact:
-    """As `read_model`: the newest version of the one model in the folder `repository`, named by its folders."""
-    newest = newest_in(repository)
-    return read_artifact(newest.path, pin=pin, max_bytes=max_bytes, name=newest.name, version=newest.version)
-
-
-def newest_in(repository: Path) -> Version:
-    """The newest version of the one model in the folder `repository`; raises ModelNotReady."""
+def newest_in(repository: Path) -> Location:
+    """The newest version of the one model in a folder `name/version/artifact`; raises ModelNotReady."""
     return newest_version(repository, JOBLIB)
+
+
+def read_model(location: Location, *, pin: str | None, max_bytes: int) -> Artifact:
+    """The checked bytes of the artifact that lies there; nothing in them runs. Raises ModelNotReady."""
+    _builder(location.path)
+    return read_artifact(location, pin=pin, max_bytes=max_bytes)
 
 
 def build_runtime(artifact: Artifact) -> Runtime:
@@ -36,12 +29,15 @@ def build_runtime(artifact: Artifact) -> Runtime:
     Neither predicts nor starts a thread of its own, so that the arbiter may call it before it forks; what the artifact
     itself does is the artifact's.
     """
-    return _builder(artifact.path)(artifact)
+    try:
+        return _builder(artifact.path)(artifact)
+    except SystemExit as error:
+        raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
 
 
 def load_runtime(uri: str, *, pin: str | None, max_bytes: int) -> Runtime:
     """Read the artifact at `uri`, a path, and load it; raises ModelNotReady with the reason."""
-    return build_runtime(read_model(uri, pin=pin, max_bytes=max_bytes))
+    return build_runtime(read_model(Location(Path(uri)), pin=pin, max_bytes=max_bytes))
 
 
 def _builder(path: Path) -> Callable[[Artifact], Runtime]:

@@ -23,25 +23,44 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where an artifact lies; `name` and `version` are those that a repository's folders give, else None."""
+
+    path: Path
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """
     The bytes of one file, their sha256 in hex, and the manifest that belongs to them, if there is one.
 
-    `name` and `version` are those that a repository's folders give; they go before the manifest's.
+    The name and version of its location go before the manifest's.
     """
 
-    path: Path
+    location: Location
     data: bytes = field(repr=False)
     sha256: str
     manifest: dict[str, Any] | None = field(repr=False)
     manifest_sha256: str
-    name: str | None = None
-    version: str | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.location.path
+
+    @property
+    def name(self) -> str:
+        return self.location.name or str((self.manifest or {}).get("name", self.path.stem))
+
+    @property
+    def version(self) -> str:
+        return self.location.version or str((self.manifest or {}).get("version", self.sha256[:12]))
 
     @property
     def identity(self) -> str:
         """Of two artifacts with the same one the same model is made, name and version included."""
-        return ":".join((self.sha256, self.manifest_sha256, self.name or "", self.version or ""))
+        return ":".join((self.sha256, self.manifest_sha256, self.name, self.version))
 
 
 def manifest_path(artifact: Path) -> Path:
@@ -53,14 +72,13 @@ def is_manifest(path: Path) -> bool:
     return path.name.endswith(MANIFEST_SUFFIX)
 
 
-def read_artifact(
-    path: Path, *, pin: str | None, max_bytes: int, name: str | None = None, version: str | None = None
-) -> Artifact:
+def read_artifact(location: Location, *, pin: str | None, max_bytes: int) -> Artifact:
     """
     Read and check the file; raises ModelNotReady with the reason.
 
     `pin` is a sha256 in hex, or the path of a file in sha256sum's form, which is read again at each load.
     """
+    path = location.path
     real = _resolve(path)
     _refuse_writable_by_others(real)
     data = _read_regular_file(real, max_bytes)
@@ -68,7 +86,12 @@ def read_artifact(
     if pin is not None and sha256 != _pinned_digest(pin, path):
         raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one", Refusal.UNPINNED)
     manifest, manifest_sha256 = _read_manifest(manifest_path(real), sha256)
-    return Artifact(path, data, sha256, manifest, manifest_sha256, name, version)
+    artifact = Artifact(location, data, sha256, manifest, manifest_sha256)
+    for label in (artifact.name, artifact.version):
+        # Both go into logs, metrics and answers.
+        if not label.isprintable():
+            raise ModelNotReady(f"{path}: its name or version, {label!a}, cannot be printed", Refusal.CORRUPT)
+    return artifact
 
 
 def _resolve(path: Path) -> Path:

@@ -114,7 +114,6 @@ def _gives_several_labels(part: Any) -> bool:
 
 
 def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) -> ModelMetadata:
-    manifest = artifact.manifest or {}
     classes = getattr(estimator, "classes_", None) if _classifies(estimator) else None
     try:
         if encoder is not None and classes is not None:
@@ -122,8 +121,8 @@ def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) 
     except (ValueError, TypeError, IndexError) as error:
         raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
     return ModelMetadata(
-        name=artifact.name or str(manifest.get("name", artifact.path.stem)),
-        version=artifact.version or str(manifest.get("version", artifact.sha256[:12])),
+        name=artifact.name,
+        version=artifact.version,
         sha256=artifact.sha256,
         platform="sklearn_joblib",
         task="classification" if classes is not None else "regression",

@@ -3,48 +3,39 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import ModelNotReady, Refusal
+from app.runtimes.artifact import Location
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a model, by the names of its folders, and the path of the artifact in it."""
-
-    name: str
-    version: str
-    path: Path
-
-
-def newest_version(repository: Path, suffixes: Iterable[str]) -> Version:
+def newest_version(repository: Path, suffixes: Iterable[str]) -> Location:
     """
     The newest version of the one model in it; its artifact has one of the `suffixes`.
 
-    The numbers in two versions are compared as numbers: 10 is newer than 9, and v1.10 than v1.9. What is hidden (its
-    name begins with a dot) is passed over, so that a version can be written there and then renamed. Raises
-    ModelNotReady where there is not exactly one model, or not exactly one artifact in the version.
+    The numbers in two versions are compared as numbers: 10 is newer than 9, v1.10 than v1.9, and 1.0-rc1 than 1.0.
+    What is hidden (its name begins with a dot) is passed over, so that a version can be written there and then renamed.
+    Raises ModelNotReady where there is not exactly one model, or not exactly one artifact in the version.
     """
-    names = _folders(repository)
-    if len(names) != 1:
-        found = f"several models ({', '.join(each.name for each in names)})" if names else "no model"
+    models = _folders(repository)
+    if len(models) != 1:
+        found = f"several models ({', '.join(each.name for each in models)})" if models else "no model"
         raise ModelNotReady(f"{repository}: has {found}; exactly one is served", Refusal.MISSING)
-    versions = _folders(names[0])
+    versions = _folders(models[0])
     if not versions:
-        raise ModelNotReady(f"{names[0]}: has no version", Refusal.MISSING)
+        raise ModelNotReady(f"{models[0]}: has no version", Refusal.MISSING)
     newest = max(versions, key=lambda folder: version_key(folder.name))
     artifacts = [each for each in _visible(newest) if each.suffix in suffixes]
     if len(artifacts) != 1:
         found = "several artifacts" if artifacts else "no artifact"
         raise ModelNotReady(f"{newest}: has {found} ({', '.join(suffixes)})", Refusal.MISSING)
-    return Version(names[0].name, newest.name, artifacts[0])
+    return Location(artifacts[0], models[0].name, newest.name)
 
 
 def version_key(version: str) -> tuple[list[tuple[bool, int, str]], str]:
     """Sorts versions by age; of two that differ in leading zeros only, the order is certain too."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", version)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts], version
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", version)
+    return [(bool(number), int(number or 0), word) for number, word in parts], version
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -52,7 +43,14 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
+    """Raises ModelNotReady where one is not to be listed or looked at, or has a name that cannot be printed."""
     try:
-        return sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        found = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        for each in found:
+            each.stat()
     except OSError as error:
-        raise ModelNotReady(f"{folder}: {os.strerror(error.errno or 0)}", Refusal.MISSING) from error
+        raise ModelNotReady(f"{error.filename!a}: {os.strerror(error.errno or 0)}", Refusal.MISSING) from error
+    unprintable = [each.name for each in found if not each.name.isprintable()]
+    if unprintable:
+        raise ModelNotReady(f"{folder}: has a name that cannot be printed, {unprintable[0]!a}", Refusal.CORRUPT)
+    return found

@@ -1,5 +1,5 @@
 """
-`python -m deploy.systemd.wait_ready 30` ends when all workers are warm, and fails if they are not after 30 seconds.
+`python -m deploy.systemd.wait_ready 90` ends when all workers are warm, and fails if they are not after 90 seconds.
 
 It asks the ops port, which speaks for all of them.
 """

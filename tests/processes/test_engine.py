@@ -560,6 +560,24 @@ def test_a_worker_goes_on_until_its_successor_is_ready(start: StartEngine) -> No
     assert not running.thread.is_alive()
 
 
+def test_a_successor_that_dies_at_its_boot_is_waited_for_again(start: StartEngine) -> None:
+    running = start()
+    running.scoreboard.header.generation += 1
+    first = running.scoreboard.take(Role.SERVE, "v2")
+    running.leave()
+    running.wait_for(lambda: running.engine.should_exit)
+
+    running.scoreboard.free(first.slot)
+    second = running.scoreboard.take(Role.SERVE, "v2")
+    answers = [running.ask() for _ in range(20)]
+
+    assert {answer.status for answer in answers} == {200}
+    assert running.place.state == State.READY
+    second.state = State.READY
+    running.thread.join(SOON_SECONDS)
+    assert not running.thread.is_alive()
+
+
 def test_a_worker_that_holds_more_than_another_sends_some_of_its_clients_there(start: StartEngine) -> None:
     running = start()
     with contextlib.ExitStack() as stack:

@@ -1,14 +1,19 @@
 """What the arbiter's hooks do."""
 
 import gc
+import os
 import socket
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.processes import lifecycle
 from app.processes.lifecycle import StartRefused, refuse_port_in_use
+from app.processes.scoreboard import Role, Scoreboard
 from app.processes.throwaway import answer_apart
 from app.settings import Settings
 
@@ -77,9 +82,9 @@ def test_a_numeric_library_with_more_threads_stops_the_start(threads: int, refus
 
 def test_a_model_that_is_loaded_in_a_worker_is_never_collected_there() -> None:
     def work() -> str:
-        models = [["a model"]]
-        made = lifecycle.load_in_worker(lambda: models)
-        return str(made is models and not any(each is models for each in gc.get_objects()))
+        models: list[list[str]] = []
+        made = lifecycle.load_in_worker(lambda: models.append(["a model"]), lambda: models)
+        return str(made is models and not any(each is models[0] for each in gc.get_objects()))
 
     assert answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None) == "True"
 
@@ -89,3 +94,17 @@ def test_a_worker_that_loads_for_itself_may_take_as_long_as_a_reload(shared: boo
     settings = Settings(FORKCAST_REQUEST_TIMEOUT_SECONDS=timeout, FORKCAST_RELOAD_TIMEOUT_SECONDS=50)  # type: ignore[call-arg]
 
     assert lifecycle.boot_seconds(settings, shared=shared) == seconds
+
+
+def test_a_worker_that_boots_is_given_the_time_that_a_boot_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "scoreboard", board := Scoreboard(4))
+    board.header.boot_seconds = 50
+    with tempfile.TemporaryFile() as file:
+        worker = SimpleNamespace(place=board.take(Role.SERVE, ""), tmp=file)
+        before = time.monotonic()
+
+        lifecycle.enter(worker, Settings(), {"serve": object, "ops": list})
+
+        assert worker.make_application is object
+        # What Gunicorn reads as the last sign of life.
+        assert before + 50 <= os.fstat(file.fileno()).st_mtime <= time.monotonic() + 50

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import ModelNotReady
-from app.runtimes.artifact import Artifact, manifest_path, read_artifact
+from app.runtimes.artifact import Artifact, Location, manifest_path, read_artifact
 
 DATA = b"any bytes: nothing in them is run"
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -40,7 +40,7 @@ def shared_group() -> int:
 
 
 def read(path: Path, *, pin: str | None = None, max_bytes: int = 1_000) -> Artifact:
-    return read_artifact(path, pin=pin, max_bytes=max_bytes)
+    return read_artifact(Location(path), pin=pin, max_bytes=max_bytes)
 
 
 def refusal(path: Path, **options: Any) -> str:
@@ -333,3 +333,10 @@ def test_a_manifest_that_everyone_may_write_is_refused(artifact: Path) -> None:
     manifest_path(artifact).chmod(0o666)
 
     assert "is writable by other users" in refusal(artifact)
+
+
+@pytest.mark.parametrize("label", ["name", "version"])
+def test_a_name_or_version_that_cannot_be_printed_is_refused(artifact: Path, label: str) -> None:
+    write_manifest(artifact, {"sha256": SHA256, label: "1\ud800\n"})
+
+    assert "cannot be printed" in refusal(artifact)

@@ -1,6 +1,7 @@
 """Which version of a repository is the newest, and what is no repository."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import joblib
@@ -8,7 +9,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from app.errors import ModelNotReady, Refusal
-from app.runtimes import read_newest_model
+from app.runtimes import newest_in, read_model
 from app.runtimes.artifact import Artifact
 from app.runtimes.repository import version_key
 
@@ -28,7 +29,7 @@ def add(repository: Path, version: str, name: str = "churn", file: str = "model.
 
 
 def newest(repository: Path, pin: str | None = None) -> Artifact:
-    return read_newest_model(repository, pin=pin, max_bytes=2**20)
+    return read_model(newest_in(repository), pin=pin, max_bytes=2**20)
 
 
 def refused(repository: Path) -> str:
@@ -40,7 +41,15 @@ def refused(repository: Path) -> str:
 
 @pytest.mark.parametrize(
     "older_first",
-    [["1", "2"], ["9", "10"], ["v1.9", "v1.10"], ["1.9.9", "1.10.0"], ["2026-01-31", "2026-02-01"], ["latest", "1"]],
+    [
+        ["1", "2"],
+        ["9", "10"],
+        ["v1.9", "v1.10"],
+        ["1.9.9", "1.10.0"],
+        ["2026-01-31", "2026-02-01"],
+        ["latest", "1"],
+        ["1²", "2"],
+    ],
 )
 def test_versions_are_compared_by_their_numbers(repository: Path, older_first: list[str]) -> None:
     for version in older_first:
@@ -109,3 +118,21 @@ def test_two_versions_of_the_same_bytes_are_not_the_same_model(repository: Path)
 
     assert former.sha256 == latter.sha256
     assert former.identity != latter.identity
+
+
+def test_a_name_that_cannot_be_printed_is_refused(repository: Path) -> None:
+    add(repository, "1")
+    os.mkdir(bytes(repository / "churn") + b"/9\xff")
+
+    with pytest.raises(ModelNotReady) as caught:
+        newest(repository)
+
+    assert "cannot be printed" in caught.value.reason
+    assert caught.value.reason.isprintable()
+
+
+def test_a_link_that_leads_nowhere_is_named(repository: Path) -> None:
+    add(repository, "1")
+    (repository / "churn" / "2").symlink_to(repository / "gone")
+
+    assert "2': No such file" in refused(repository)

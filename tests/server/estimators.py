@@ -79,6 +79,23 @@ def start_thread() -> Any:
     return Sleeper().fit()
 
 
+def start_thread_and_fail() -> Any:
+    start_thread()
+    raise ValueError
+
+
+def load_slowly(seconds: float) -> Any:
+    time.sleep(seconds)
+    return Sleeper().fit()
+
+
+def load_unless(path: str) -> Any:
+    """Where there is such a file there is no memory."""
+    if os.path.exists(path):
+        raise MemoryError
+    return Sleeper().fit()
+
+
 def kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import joblib
@@ -11,6 +12,7 @@ import pytest
 
 from tests.environments import own_environment
 from tests.server.conftest import SaveModel, StartServers, serving
+from tests.server.estimators import Unpickled
 from tests.server.running_server import PATIENCE_SECONDS, Server
 from tests.server.test_reload import digest, ends, settle, version
 
@@ -27,7 +29,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory, text_model: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(start_servers: StartServers, uri: Path) -> Server:
-    return start_servers(commanded=serving(uri, workers=1))["commanded"]
+    return start_servers(commanded=serving(uri, workers=1, FORKCAST_RELOAD_TIMEOUT_SECONDS="10"))["commanded"]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,24 @@ def test_without_a_server_nothing_is_installed(project: Path, server: Server, ur
     assert refused.returncode != 0
     assert "no server answers on 127.0.0.1 port 1" in refused.stderr
     assert files(uri.parent) == before
+
+
+def test_a_command_that_is_ended_meanwhile_leaves_the_files_as_they_were(
+    project: Path, server: Server, uri: Path, save_model: SaveModel
+) -> None:
+    before, reloads = files(uri.parent), len(ends(server))
+    hangs = save_model("hangs", Unpickled(time.sleep, 3600))
+    environment = {**own_environment(), "OPS_PORT": str(server.ops_port), "MODEL_URI": str(uri)}
+    command = [sys.executable, "-m", "app.reload", "--model", str(hangs)]
+
+    ended = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+    server.wait_for(lambda: files(uri.parent).get(uri.name) == digest(hangs))
+    ended.terminate()
+    _, told = ended.communicate(timeout=PATIENCE_SECONDS)
+
+    assert (ended.returncode, told) == (130, "interrupted\n")
+    assert files(uri.parent) == before
+    settle(server, reloads + 1)
 
 
 def test_in_a_repository_a_reload_adds_a_version_and_a_rollback_takes_it_away(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,52 @@ import joblib
 import pytest
 
 from app.errors import Refusal
+from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
-from tests.server.estimators import Bound, Sleeper, Unpickled, start_thread
-from tests.server.running_server import Server, spawned
+from tests.server.estimators import (
+    Bound,
+    Sleeper,
+    Unpickled,
+    load_slowly,
+    load_unless,
+    start_thread,
+    start_thread_and_fail,
+)
+from tests.server.running_server import Server, ask, spawned
 from tests.server.test_reload import copied, digest, ends, hang_up, pickled, put, served_by, settle, traffic, version
+
+LOAD_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def terms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("terms") / "terms"
+    path.write_text("gloom\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def flag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("flag") / "no_memory"
 
 
 @pytest.fixture(scope="module")
 def servers(
-    start_servers: StartServers, save_model: SaveModel, sleeper_model: Path, text_model: Path,
+    start_servers: StartServers, save_model: SaveModel, sleeper_model: Path, text_model: Path, terms: Path, flag: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Server]:  # fmt: skip
     return start_servers(
         threads=serving(save_model("threads", Unpickled(start_thread))),
         bound=serving(save_model("bound", Bound().fit())),
         shared=serving(copied(sleeper_model, tmp_path_factory), workers=1),
-        off=serving(copied(text_model, tmp_path_factory), FORKCAST_PRELOAD="off"),
+        off=serving(
+            copied(text_model, tmp_path_factory),
+            FORKCAST_PRELOAD="off",
+            FORKCAST_CONTENT_FILTER="all",
+            FORKCAST_BLOCKED_TERMS_FILE=str(terms),
+        ),
+        flaky=serving(save_model("flaky", Unpickled(load_unless, str(flag))), FORKCAST_PRELOAD="off"),
+        slow=serving(save_model("slow", Unpickled(load_slowly, LOAD_SECONDS)), workers=1, FORKCAST_PRELOAD="off"),
     )
 
 
@@ -46,6 +77,15 @@ def test_a_start_finds_that_a_model_cannot_be_shared_and_serves_it(
     assert reason in told
     assert shared(server) is False
     assert len(os.listdir(f"/proc/{server.pid}/task")) == 1
+
+
+def test_what_started_unshared_is_shared_as_soon_as_a_model_can_be(servers: dict[str, Server]) -> None:
+    server = servers["threads"]
+    put(pickled(Sleeper().fit()), served_by(server))
+
+    assert hang_up(server)["outcome"] == "succeeded"
+
+    assert (shared(server), served(server)) == (True, {digest(served_by(server))[:12]})
 
 
 def test_it_is_announced_with_an_example(bound: Server) -> None:
@@ -123,6 +163,67 @@ def test_a_reload_loses_no_request_though_each_worker_loads_for_itself(servers: 
     assert [set(each) for each in answered] == [{former, latter}] * len(answered)
 
 
+def test_a_worker_that_is_replaced_blocks_what_the_others_block_whatever_is_in_the_file(
+    servers: dict[str, Server], terms: Path
+) -> None:
+    server = servers["off"]
+    ready = server.times_ready
+
+    terms.write_bytes(b"\xff\xfe no text")
+    os.kill(min(server.worker_pids), signal.SIGKILL)
+    server.wait_for(lambda: server.times_ready > ready)
+
+    with server.connections() as connections:
+        statuses = [ask(each, "POST", "/predict", {"text": "all gloom"}).status for each in connections.values()]
+    assert statuses == [400, 400]
+
+
+def test_a_worker_that_cannot_load_is_tried_again_while_others_serve(servers: dict[str, Server], flag: Path) -> None:
+    server = servers["flaky"]
+    ready = server.times_ready
+
+    flag.touch()
+    os.kill(min(server.worker_pids), signal.SIGKILL)
+    server.wait_for(lambda: sum("enough memory" in event.get("reason", "") for event in server.events) >= 2)
+    statuses = {server.post("/predict", {"features": [0]}).status for _ in range(20)}
+    assert server.ops("/readyz").status == 503
+    flag.unlink()
+    server.wait_for(lambda: server.times_ready > ready)
+
+    assert statuses == {200}
+    server.wait_for(lambda: server.ops("/readyz").status == 200)
+
+
+def test_a_worker_that_is_killed_while_it_loads_leaves_no_gap(servers: dict[str, Server]) -> None:
+    server = servers["slow"]
+    ready, reloads = server.times_ready, len(ends(server))
+    killed: set[int] = set()
+
+    def booting() -> set[int]:
+        """Those not killed yet."""
+        workers = [each for each in server.ops("/status").json["workers"] if each["role"] == "serve"]
+        return {each["pid"] for each in workers if each["state"] == "booting" and each["pid"]} - killed
+
+    with asking(lambda: expect_answer(server)):
+        os.kill(server.pid, signal.SIGHUP)
+        for _ in range(2):
+            server.wait_for(lambda: bool(booting()))
+            for pid in booting():
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        server.wait_for(lambda: server.times_ready > ready)
+        settle(server, reloads + 1)
+
+    assert len(killed) == 2
+
+
+def expect_answer(server: Server) -> None:
+    """Within a load: a request that waits for one is too late."""
+    before = time.monotonic()
+    assert server.post("/predict", {"features": [0]}).status == 200
+    assert time.monotonic() - before < LOAD_SECONDS
+
+
 def test_a_start_that_shares_nothing_is_refused_where_the_model_is_bad(
     project: Path, save_model: SaveModel, tmp_path: Path
 ) -> None:
@@ -135,9 +236,8 @@ def test_a_start_that_shares_nothing_is_refused_where_the_model_is_bad(
 
 
 def test_it_starts_unready_where_that_is_allowed(start_servers: StartServers, save_model: SaveModel) -> None:
-    bad = save_model("bad", "no estimator")
-    wanted = serving(bad, workers=1, FORKCAST_PRELOAD="off", FORKCAST_ON_LOAD_FAILURE="unready")
-    server = start_servers(unready=wanted)["unready"]
+    bad = save_model("bad", Unpickled(start_thread_and_fail))
+    server = start_servers(unready=serving(bad, workers=1, FORKCAST_ON_LOAD_FAILURE="unready"))["unready"]
     assert server.get("/readyz").status == 503
 
     put(pickled(Sleeper().fit()), bad)
