@@ -123,9 +123,9 @@ class BalancedAccept:
         if time.monotonic() - self._place.looked > STEP_SECONDS:
             self._look()
 
-    def sends_away(self) -> bool:
+    def sends_away(self, leaving: int) -> bool:
         """
-        Whether the connection that asks is one too many here.
+        Whether the connection that asks is one too many here, beside those that are `leaving` already.
 
         Its client is told to close it, comes again and finds the worker that holds less: else a worker that replaces a
         killed one would get nothing from clients that keep their connections.
@@ -135,10 +135,11 @@ class BalancedAccept:
             return False
         self._may_send_away_at = now + SEND_AWAY_SECONDS
         least = min(self._sharing(now), key=lambda peer: peer.engaged, default=None)
-        if least is None or self._place.connections - least.connections < UNEVEN:
+        if least is None or self._place.connections - leaving - least.connections < UNEVEN:
             return False
+        engaged = self._place.engaged - leaving
         # Of many clients that ask now and then, chance alone engages more here than there.
-        return bool(self._place.engaged - least.engaged >= max(UNEVEN, math.isqrt(self._place.engaged)))
+        return bool(engaged - least.engaged >= max(UNEVEN, math.isqrt(max(0, engaged))))
 
     def take_all(self) -> None:
         """Everything that waits, whoever's it is."""

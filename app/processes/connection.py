@@ -38,6 +38,8 @@ class Connection(HttpToolsProtocol):
         self.unanswered = 0
         # Whether the client's balance is another's: a proxy that chose this worker by its own socket.
         self.chosen = False
+        # Whether it ends with its answer, so that its client goes to a worker that holds less.
+        self.sent_away = False
         self._lost = False
         self._accepted = time.monotonic()
         self._first = True
@@ -94,8 +96,12 @@ class Connection(HttpToolsProtocol):
         self._late_at = self.loop.time() + self.desk.limits.request_seconds
         self.unanswered += 1
         self.desk.held(+1)
-        if self.desk.draining or (self.unanswered == 1 and self._is_sent_away()):
+        if self.desk.draining:
             self.cycle.keep_alive = False
+        elif self.unanswered == 1 and self._is_sent_away():
+            self.cycle.keep_alive = False
+            self.sent_away = True
+            self.desk.leaving += 1
 
     def on_body(self, body: bytes) -> None:
         self._since_body = 0
@@ -157,7 +163,9 @@ class Connection(HttpToolsProtocol):
 
     def _is_sent_away(self) -> bool:
         acceptor = self.desk.acceptor
-        return acceptor is not None and not self.chosen and acceptor.sends_away()
+        if acceptor is None or self.chosen or self.sent_away:
+            return False
+        return acceptor.sends_away(self.desk.leaving)
 
     def _end_late(self) -> None:
         if self._in_body and not self.unanswered:

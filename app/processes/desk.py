@@ -41,6 +41,8 @@ class Desk(ServerState):
         self.draining = False
         self.acceptor: BalancedAccept | None = None
         self.engaged = 0
+        # Told to go to another worker, and not gone yet.
+        self.leaving = 0
         # Accepted, and not made connections yet.
         self.attaching = 0
 
@@ -56,6 +58,7 @@ class Desk(ServerState):
 
     def closed(self, connection: "Connection") -> None:
         self.engaged -= connection.engaged
+        self.leaving -= connection.sent_away
         self.publish()
         self.held(-connection.unanswered)
 

@@ -263,7 +263,7 @@ def test_a_connection_is_sent_away_where_more_are_held_than_chance_explains(
             own, other = (ring.worker(engaged=each) for each in engaged)
             own.place.connections, other.place.connections = connections
             assert own.acceptor is not None
-            return [own.acceptor.sends_away(), own.acceptor.sends_away()]
+            return [own.acceptor.sends_away(0), own.acceptor.sends_away(0)]
 
     # One at a time: the second question comes too soon.
     assert asyncio.run(main()) == [sent_away, False]

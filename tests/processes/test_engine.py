@@ -16,6 +16,7 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 
+from app.processes.accept import SEND_AWAY_SECONDS
 from app.processes.connection import Connection
 from app.processes.desk import Limits
 from app.processes.engine import STEP_SECONDS, Engine
@@ -593,6 +594,26 @@ def test_a_worker_that_holds_more_than_another_sends_some_of_its_clients_there(s
         remained = [len(those_who_stay(clients)) for _ in range(200)]
 
     assert set(remained) == {1}
+
+
+def test_no_more_are_sent_away_than_are_too_many_once_all_of_them_are_gone(start: StartEngine) -> None:
+    running = start()
+    other = running.scoreboard.take(Role.SERVE, "v")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(running.connect()) for _ in range(6)]
+        running.wait_for(lambda: running.place.engaged == 6)
+        other.connections = other.engaged = 4
+        other.state = State.READY
+        for number, client in enumerate(clients, 1):
+            client.sendall(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n")
+            running.wait_for(lambda number=number: running.place.in_flight == number)
+            asked = time.monotonic()
+            running.wait_for(lambda asked=asked: time.monotonic() > asked + SEND_AWAY_SECONDS)
+        running.application.let_go.set()
+
+        stayed = [read(client).headers.get("connection") for client in clients]
+
+    assert sorted(stayed, key=str) == [None] * 5 + ["close"]
 
 
 def test_a_client_that_chose_its_worker_is_not_sent_to_another(start: StartEngine, tmp_path: Path) -> None:
