@@ -60,7 +60,7 @@ bench-report: .venv/.installed ## put the newest results into README.md
 bench-memory: .venv/.installed ## measure what a second worker costs in memory
 	@$(PYTHON_RUN) -m benchmarks.memory
 
-bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 40 minutes; needs wrk, faketime, cc)
+bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 25 minutes; needs wrk, faketime, cc)
 	@$(PYTHON_RUN) -m benchmarks.engine
 
 clean: ## remove the virtual environment and all that was made

@@ -50,4 +50,7 @@ async def _asked(server: Server) -> dict[str, list[float]]:
 
 
 async def _compute(port: int) -> str:
-    return (await Client(port, keep_alive=False).post({"features": [SECONDS]})).worker
+    reply = await Client(port, keep_alive=False).post({"features": [SECONDS]})
+    assert reply.status == 200, reply
+    assert reply.seconds >= SECONDS, reply
+    return reply.worker

@@ -36,7 +36,7 @@ def in_mode(execution: str, folder: Path) -> list[Figure]:
             "killed at 8 to 10 s, its stack logged, the other worker notices nothing",
             f"killed after {killed_after:.1f} s, stack {'logged' if stack else 'missing'}; slowest of {len(others)} "
             f"other requests {slowest * 1000:.0f} ms",
-            8 <= killed_after <= 10.5 and stack and slowest < 0.5,
+            8 <= killed_after <= 10 and stack and slowest < 0.5,
         ),
     ]  # fmt: skip
 
@@ -53,6 +53,7 @@ async def _stuck(port: int) -> tuple[float, list[float]]:
     others = []
     while not long.done():
         reply = await Client(port, keep_alive=False).post({"features": [0.0]})
+        assert reply.status == 200, reply
         others.append(reply.seconds)
         await asyncio.sleep(0.05)
     assert "Error" in long.result(), long.result()

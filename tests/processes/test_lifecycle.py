@@ -13,7 +13,7 @@ import pytest
 
 from app.processes import lifecycle
 from app.processes.lifecycle import StartRefused, refuse_port_in_use
-from app.processes.scoreboard import Role, Scoreboard
+from app.processes.scoreboard import Role
 from app.processes.throwaway import answer_apart
 from app.settings import Settings
 
@@ -96,15 +96,20 @@ def test_a_worker_that_loads_for_itself_may_take_as_long_as_a_reload(shared: boo
     assert lifecycle.boot_seconds(settings, shared=shared) == seconds
 
 
-def test_a_worker_that_boots_is_given_the_time_that_a_boot_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "scoreboard", board := Scoreboard(4))
+def test_a_worker_that_boots_is_given_the_time_that_a_boot_may_take() -> None:
+    board = lifecycle.scoreboard
     board.header.boot_seconds = 50
-    with tempfile.TemporaryFile() as file:
-        worker = SimpleNamespace(place=board.take(Role.SERVE, ""), tmp=file)
-        before = time.monotonic()
+    place = board.take(Role.SERVE, "")
+    try:
+        with tempfile.TemporaryFile() as file:
+            worker = SimpleNamespace(place=place, tmp=file)
+            before = time.monotonic()
 
-        lifecycle.enter(worker, Settings(), {"serve": object, "ops": list})
+            lifecycle.enter(worker, Settings(), {"serve": object, "ops": list})
 
-        assert worker.make_application is object
-        # What Gunicorn reads as the last sign of life.
-        assert before + 50 <= os.fstat(file.fileno()).st_mtime <= time.monotonic() + 50
+            assert worker.make_application is object
+            # What Gunicorn reads as the last sign of life.
+            assert before + 50 <= os.fstat(file.fileno()).st_mtime <= time.monotonic() + 50
+    finally:
+        board.free(place.slot)
+        board.header.boot_seconds = 0
