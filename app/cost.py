@@ -1,14 +1,13 @@
 """What a predict of so many rows costs on this host, measured while a worker warms up."""
 
+import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from app import instances as block
-from app.execution import timed
 from app.instances import Instances
-from app.runtimes.base import Runtime
 
 REPETITIONS = 3
 # Larger sizes are not tried once one took this long: a warm-up is to stay short, and the line goes on from there.
@@ -36,17 +35,24 @@ class CostCurve:
         return max(1, bisect_right(self._seconds, seconds))
 
 
-def measure(runtime: Runtime, example: Instances, most_rows: int) -> CostCurve:
-    """Predict the example 1, 4, 16 … `most_rows` times over; the best of a few repetitions counts."""
+def measure(predict: Callable[[Instances], object], examples: Instances, most_rows: int) -> CostCurve:
+    """Predict 1, 4, 16 … `most_rows` of the examples, over and over; the best of a few repetitions counts."""
     sizes, seconds = [], []
     for size in _sizes(most_rows):
-        batch = block.concatenate([example] * size)
-        best = min(timed(runtime, batch) for _ in range(REPETITIONS))
+        copies = -(-size // block.count(examples))
+        batch = block.part(block.concatenate([examples] * copies), 0, size)
+        best = min(_timed(predict, batch) for _ in range(REPETITIONS))
         sizes.append(size)
         seconds.append(best)
         if best > LONG_ENOUGH_SECONDS:
             break
     return CostCurve(sizes, seconds, most_rows)
+
+
+def _timed(predict: Callable[[Instances], object], batch: Instances) -> float:
+    started = time.perf_counter()
+    predict(batch)
+    return time.perf_counter() - started
 
 
 def _sizes(most_rows: int) -> list[int]:

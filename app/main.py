@@ -112,7 +112,7 @@ def load_models(settings: Settings) -> ModelStore:
     """The model that the settings name; without it an empty store, if they allow to start unready."""
     try:
         artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
-        runtime = build_runtime(artifact)
+        runtime = build_runtime(artifact, settings.acceleration)
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
             raise
@@ -184,7 +184,7 @@ def warm(predictor: Predictor, models: ModelStore) -> Serving:
         return Serving(predictor, None, "no model")
     predictor.warm_up()
     model = models.current.metadata
-    metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, "none").set(1)
+    metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, model.acceleration).set(1)
     return Serving(predictor, model, "ready")
 
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from app import instances as block
 from app.caller import ANYONE, Caller
 from app.cost import CostCurve
 from app.errors import ForkcastError, InferenceFailed
-from app.execution import predict
+from app.execution import predict, watched
 from app.instances import Instances
 from app.pace import Pace
 from app.runtimes.base import Predictions, Runtime
@@ -87,7 +88,7 @@ class MicroBatch:
         self._rows_waiting = 0
 
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
-        curve = cost.measure(runtime, example, self._max_batch_size)
+        curve = cost.measure(partial(watched, runtime), example, self._max_batch_size)
         self._costs[runtime] = curve, block.size(example) / block.count(example)
         self._pace.took(curve.seconds(1), 1)
 

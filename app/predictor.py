@@ -61,6 +61,7 @@ class Predictor:
         runtime = self._models.current
         inputs = runtime.metadata.inputs
         try:
+            runtime.prepare()
             for golden in runtime.metadata.goldens:
                 _check_golden(golden, runtime)
             self._executor.warm_up(runtime, inputs.block([inputs.example], str))

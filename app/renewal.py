@@ -63,7 +63,7 @@ def prove(settings: Settings, served: ModelStore) -> str:
     For a process of its own: the candidate predicts here, and what it unpickles may do anything.
     """
     artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
-    runtime = build_runtime(artifact)
+    runtime = build_runtime(artifact, settings.acceleration)
     if served.metadata is not None:
         _check_alike(runtime.metadata, served.metadata)
     not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(runtime, settings)
@@ -129,9 +129,10 @@ def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelSto
     artifact = read_model(proof.location, pin=None, max_bytes=settings.max_model_bytes)
     if artifact.identity != proof.identity:
         raise ModelNotReady("the model or its manifest is another than the one that was proven", Refusal.CORRUPT)
+    build = partial(build_runtime, artifact, settings.acceleration)
     if proof.not_shared:
-        return ModelStore.unshared(proof.model, partial(build_runtime, artifact), artifact.identity)
-    return ModelStore(build_runtime(artifact), artifact.identity)
+        return ModelStore.unshared(proof.model, build, artifact.identity)
+    return ModelStore(build(), artifact.identity)
 
 
 def _why_not_shared(runtime: Runtime, settings: Settings) -> str:

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     """Rows of the largest micro-batch; a larger request is split."""
 
     acceleration: Literal["auto", "off"] = "auto"
-    """Whether faster code that was proven equal on this very model may predict; no such code exists yet."""
+    """Whether faster code may predict where it was proven to answer as this very model does."""
 
     max_in_flight: int = Field(default=512, ge=1)
     """Requests that one worker holds at once; the next one is answered 503 before its body is read."""

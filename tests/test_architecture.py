@@ -52,6 +52,7 @@ ONLY_IN = {
         "renewal.py",
     ],
     "app.runtimes.joblib_impl": ["runtimes/"],
+    "app.runtimes.acceleration": ["runtimes/"],
     "app.runtimes.sklearn_routes": ["runtimes/"],
     "app.runtimes.sklearn_runtime": ["runtimes/", "training/"],
     "app.runtimes.sklearn_schema": ["runtimes/"],

@@ -44,7 +44,7 @@ def test_one_row_is_always_within_the_budget() -> None:
 def test_measuring_predicts_growing_copies_of_the_example_up_to_the_limit() -> None:
     runtime = Echo()
 
-    cost.measure(runtime, ["a"], 20)
+    cost.measure(runtime.predict, ["a"], 20)
 
     assert sorted({len(batch) for batch in runtime.batches}) == [1, 4, 16, 20]
     assert {text for batch in runtime.batches for text in batch} == {"a"}

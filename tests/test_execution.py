@@ -35,6 +35,9 @@ class Echo:
         self.batches: list[list[str]] = []
         self.threads: set[int] = set()
 
+    def prepare(self) -> None:
+        """Needs nothing."""
+
     def predict(self, instances: Instances) -> Predictions:
         assert isinstance(instances, list)
         self.batches.append(instances)

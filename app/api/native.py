@@ -198,7 +198,7 @@ def prediction(answer: Answer, index: int) -> dict[str, Any]:
         return {"prediction": value}
     if answer.predictions.probabilities is None:
         return {"label": value}
-    row = answer.predictions.probabilities[index].tolist()
+    row = answer.predictions.probabilities_of(index)
     probabilities = dict(zip(answer.model.class_names, row, strict=True))
     return {"label": value, "score": row[answer.model.classes.index(value)], "probabilities": probabilities}
 

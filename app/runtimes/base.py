@@ -25,7 +25,11 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """`classes` are in the order of the probabilities' columns; empty for a model without classes."""
+    """
+    `classes` are in the order of the probabilities' columns; empty for a model without classes.
+
+    `acceleration` names the code that predicts beside the model's own; none, or unequal where it was found to differ.
+    """
 
     name: str
     version: str
@@ -35,6 +39,7 @@ class ModelMetadata:
     inputs: InputSchema
     classes: tuple[Label, ...] = ()
     goldens: tuple[Golden, ...] = field(default=(), repr=False)
+    acceleration: str = "none"
     class_names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -48,11 +53,17 @@ class Predictions:
     """
     The answers to one block, in its order.
 
-    `values[i]` has a JSON type; `probabilities` is an array (instances, classes) or None.
+    `values[i]` has a JSON type; `probabilities` has a row an instance, of one number a class, or is None.
     """
 
     values: Sequence[Value]
-    probabilities: Array | None
+    probabilities: Array | list[list[float]] | None
+
+    def probabilities_of(self, index: int) -> list[float]:
+        """Of answer `index`, which has some: one number a class."""
+        assert self.probabilities is not None
+        row = self.probabilities[index]
+        return row if isinstance(row, list) else row.tolist()
 
     def part(self, start: int, stop: int) -> "Predictions":
         """Answers `start` to `stop` (exclusive)."""
@@ -67,9 +78,13 @@ class Runtime(Protocol):
     `predict` is synchronous, takes a block that `metadata.inputs` made and answers one prediction per
     instance, in order. It raises RefusedByModel where the estimator cannot predict these values; any other
     exception is a fault of the model. It is called from one thread at a time unless `thread_safe`.
+
+    `prepare` comes before, once in each process that predicts: it may predict instances of its own making.
     """
 
     metadata: ModelMetadata
     thread_safe: bool
+
+    def prepare(self) -> None: ...
 
     def predict(self, instances: Instances) -> Predictions: ...

@@ -32,7 +32,7 @@ class SklearnRuntime:
     def __init__(self, estimator: Any, metadata: ModelMetadata, *, encoded: bool = False) -> None:
         """`encoded`: the estimator answers positions among `metadata.classes`, as beside a LabelEncoder."""
         self.metadata = metadata
-        self._estimator = estimator
+        self.estimator = estimator
         self._frame = None
         if isinstance(metadata.inputs, TableInput) and fitted_on_names(estimator):
             self._frame = _frames_of([column.name for column in metadata.inputs.columns])
@@ -41,14 +41,17 @@ class SklearnRuntime:
         self._one_call = self._has_probabilities and _label_is_most_probable(estimator)
         self._positions = np.asarray(estimator.classes_) if encoded and metadata.classes else None
 
+    def prepare(self) -> None:
+        """It predicts as it was fitted."""
+
     def predict(self, instances: Instances) -> Predictions:
         """Probabilities are in the order of `metadata.classes`; a regressor's numbers are floats."""
         features = self._features(instances)
         probabilities: Any = None
         try:
             if self._has_probabilities:
-                probabilities = self._estimator.predict_proba(features)
-            predicted = probabilities.argmax(axis=1) if self._one_call else self._estimator.predict(features)
+                probabilities = self.estimator.predict_proba(features)
+            predicted = probabilities.argmax(axis=1) if self._one_call else self.estimator.predict(features)
         except (ValueError, TypeError) as error:
             raise RefusedByModel from error
         predicted = np.asarray(predicted)

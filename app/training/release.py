@@ -103,8 +103,8 @@ def _goldens(runtime: SklearnRuntime, dataset: Dataset) -> list[dict[str, Any]]:
     rows = sendable[numpy.linspace(0, len(sendable) - 1, GOLDENS).astype(int)]
     instances = [dataset.instance(row) for row in rows]
     answers = runtime.predict(runtime.metadata.inputs.block(instances, lambda index: f"row {rows[index]}"))
-    probabilities = [None] * len(rows) if answers.probabilities is None else answers.probabilities.tolist()
+    given = answers.probabilities is not None
     return [
-        {"instance": instance, "value": value, "probabilities": row}
-        for instance, value, row in zip(instances, answers.values, probabilities, strict=True)
+        {"instance": instance, "value": value, "probabilities": answers.probabilities_of(index) if given else None}
+        for index, (instance, value) in enumerate(zip(instances, answers.values, strict=True))
     ]

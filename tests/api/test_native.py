@@ -27,6 +27,9 @@ class Fake:
         self.metadata = ModelMetadata("fake", "7", "0" * 64, "test", task, inputs, classes)
         self.error = error
 
+    def prepare(self) -> None:
+        """Needs nothing."""
+
     def predict(self, instances: Instances) -> Predictions:
         rows = len(next(iter(instances.values()))) if isinstance(instances, dict) else len(instances)
         if self.error is not None and rows != 1:

@@ -1,0 +1,65 @@
+"""A runtime with two ways to the same answers: the estimator's own, and one that was proven equal to it."""
+
+from dataclasses import replace
+
+import structlog
+
+from app import cost
+from app import instances as block
+from app.instances import Instances
+from app.runtimes.acceleration.base import Accelerator
+from app.runtimes.acceleration.proof import Unequal, proven
+from app.runtimes.base import Predictions, Runtime
+
+log = structlog.stdlib.get_logger("forkcast")
+
+# The largest batch whose cost is measured on both ways; a larger one takes the way of the largest.
+MOST_ROWS = 1024
+# In place of the accelerator's name, of a model for which it was found to answer otherwise.
+UNEQUAL = "unequal"
+
+
+class AcceleratedRuntime:
+    """
+    Answers as the estimator does; `prepare` proves it, and finds by measurement which way is the faster for how many
+    rows.
+
+    Until then, and where one answer differs, the estimator's own way is the only one.
+    """
+
+    def __init__(self, own: Runtime, accelerator: Accelerator) -> None:
+        self.metadata = replace(own.metadata, acceleration=accelerator.name)
+        self.thread_safe = own.thread_safe
+        self._own = own
+        self._accelerator = accelerator
+        # By number of rows, from 0 on: whether the accelerator is the faster one.
+        self._faster = [False] * (MOST_ROWS + 1)
+
+    def prepare(self) -> None:
+        self._own.prepare()
+        try:
+            self._measure(self._prove())
+        except Exception as error:
+            reason = str(error) if isinstance(error, Unequal) else f"{type(error).__name__} at its proof"
+            log.error(
+                "model not accelerated", model=self.metadata.name, by=self._accelerator.name, reason=reason,
+                exc_info=None if isinstance(error, Unequal) else error,
+            )  # fmt: skip
+            self.metadata = replace(self.metadata, acceleration=UNEQUAL)
+
+    def predict(self, instances: Instances) -> Predictions:
+        if self._faster[min(block.count(instances), MOST_ROWS)]:
+            predictions = self._accelerator.predict(instances)
+            if predictions is not None:
+                return predictions
+        return self._own.predict(instances)
+
+    def _prove(self) -> Instances:
+        inputs = self.metadata.inputs
+        known = inputs.block([inputs.example, *(golden.instance for golden in self.metadata.goldens)], str)
+        return proven(self._own, self._accelerator, block.concatenate([self._accelerator.probes(), known]))
+
+    def _measure(self, instances: Instances) -> None:
+        own = cost.measure(self._own.predict, instances, MOST_ROWS)
+        accelerated = cost.measure(self._accelerator.predict, instances, MOST_ROWS)
+        self._faster[1:] = [accelerated.seconds(rows) <= own.seconds(rows) for rows in range(1, MOST_ROWS + 1)]
