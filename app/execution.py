@@ -56,8 +56,7 @@ def predict(runtime: Runtime, instances: Instances) -> Predictions:
     except Exception as error:
         raise InferenceFailed from error
     finally:
-        observed.inference_seconds.observe(time.perf_counter() - started)
-        observed.batch_size.observe(block.count(instances))
+        observed.predicted(time.perf_counter() - started, block.count(instances))
 
 
 def timed(runtime: Runtime, instances: Instances) -> float:
@@ -109,7 +108,7 @@ class Threads:
 
     def _predict(self, runtime: Runtime, instances: Instances, caller: Caller, submitted: float) -> Predictions:
         started = time.perf_counter()
-        metrics.of_model(runtime.metadata.name).queue_seconds.observe(started - submitted)
+        metrics.of_model(runtime.metadata.name).waited(started - submitted)
         caller.check()
         try:
             return predict(runtime, instances)

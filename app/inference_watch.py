@@ -29,18 +29,21 @@ def begin() -> int:
     number = next(_numbers)
     with _lock:
         _running[number] = time.monotonic()
-        _tell()
+        if len(_running) == 1:
+            _tell()
     return number
 
 
 def end(number: int) -> None:
     """The predict of that number has ended, however it did."""
     with _lock:
+        # Dictionaries keep their order: the first is the oldest.
+        oldest = next(iter(_running)) == number
         del _running[number]
-        _tell()
+        if oldest:
+            _tell()
 
 
 def _tell() -> None:
     if _observer is not None:
-        # Dictionaries keep their order: the first is the oldest.
         _observer(next(iter(_running.values()), 0.0))

@@ -86,17 +86,20 @@ class TextInput:
     example: str = "a warm and funny film"
 
     def block(self, instances: Sequence[Any], where: Where) -> list[str]:
-        wrong = ((index, reason) for index, text in enumerate(instances) if (reason := self._problem(text)))
-        refuse(Problem(where(index), reason) for index, reason in wrong)
+        if not all(map(self._fits, instances)):
+            wrong = ((index, reason) for index, text in enumerate(instances) if (reason := self._problem(text)))
+            refuse(Problem(where(index), reason) for index, reason in wrong)
         return list(instances)
+
+    @staticmethod
+    def _fits(text: Any) -> bool:
+        return type(text) is str and 1 <= len(text) <= MOST_TEXT_CHARACTERS
 
     @staticmethod
     def _problem(text: Any) -> str | None:
         if type(text) is not str:
             return "must be a string"
-        if not 1 <= len(text) <= MOST_TEXT_CHARACTERS:
-            return f"must have 1 to {MOST_TEXT_CHARACTERS} characters"
-        return None
+        return None if TextInput._fits(text) else f"must have 1 to {MOST_TEXT_CHARACTERS} characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from app import metrics, middleware
 from app.api import documentation, error_responses, native, operations
 from app.api.deps import Serving
+from app.api.lean_route import Shortcut
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
 from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
@@ -88,8 +89,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         redirect_slashes=False,
         exception_handlers={
             ForkcastError: error_responses.handle_error,
-            HTTPException: error_responses.handle_http_exception,
-            ClientDisconnect: error_responses.handle_gone_client,
+            HTTPException: error_responses.handle_error,
+            ClientDisconnect: error_responses.handle_error,
             Exception: error_responses.handle_fault,
         },
     )
@@ -98,7 +99,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     if settings.docs == "on":
         documentation.add_routes(app)
     return middleware.assemble(
-        app,
+        Shortcut(app),
         max_body_bytes=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
         timeout_seconds=settings.request_timeout_seconds,

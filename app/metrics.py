@@ -5,27 +5,31 @@ Importing this module opens files in PROMETHEUS_MULTIPROC_DIR, so `gunicorn.conf
 """
 
 import glob
+import math
 import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client import REGISTRY as OWN_REGISTRY
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.utils import floatToGoString
 
 from app.errors import Refusal
+from app.metric_cells import BROKEN, Cell, Distribution, Tally
 
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 ARBITER = "arbiter"
 _identity = ARBITER
 
-if MULTIPROCESS:
-    # Files are named by the worker's slot, not its pid: a replaced worker goes on counting in the same file, so
-    # that counters never go back and the number of files stays bounded. client_python reads the class at each metric.
-    values.ValueClass = values.MultiProcessValue(lambda: _identity)  # type: ignore[no-untyped-call]
+# Files are named by the worker's slot, not its pid: a replaced worker goes on counting in the same file, so that
+# counters never go back and the number of files stays bounded. client_python reads the class at each metric.
+values.ValueClass = Cell
+Cell.become(ARBITER, FOLDER)
 
 SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -65,39 +69,81 @@ OF_A_WORKER: dict[str, tuple[type[GaugeMetricFamily | CounterMetricFamily], str,
     "cpu_seconds": (CounterMetricFamily, "forkcast_worker_cpu_seconds_total", "User and system time."),
 }  # fmt: skip
 
-# What client_python raises at a file that is cut short or holds something else.
-BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error)
-
 
 for _refusal in Refusal:
     RELOADS.labels(_refusal.outcome)
 
 
-@dataclass(frozen=True, slots=True)
 class ModelMetrics:
-    """What is observed for one model, its label bound once rather than at each request."""
+    """What is observed for one model, its label bound once rather than at each request; in any thread."""
 
-    inference_seconds: Histogram
-    queue_seconds: Histogram
-    batch_size: Histogram
+    __slots__ = ("_batch_size", "_inference_seconds", "_lock", "_queue_seconds")
+
+    def __init__(self, name: str) -> None:
+        self._inference_seconds = _distribution(INFERENCE_SECONDS, SECONDS, name)
+        self._queue_seconds = _distribution(QUEUE_SECONDS, SECONDS, name)
+        self._batch_size = _distribution(BATCH_SIZE, ROWS, name)
+        self._lock = Lock()
+
+    def predicted(self, seconds: float, rows: int) -> None:
+        """A predict of so many rows took so long."""
+        with self._lock:
+            self._inference_seconds.observe(seconds)
+            self._batch_size.observe(rows)
+
+    def waited(self, seconds: float) -> None:
+        """A request waited so long for its first batch."""
+        with self._lock:
+            self._queue_seconds.observe(seconds)
 
 
 @cache
 def of_model(name: str) -> ModelMetrics:
     """The metrics of the model of that name."""
-    return ModelMetrics(INFERENCE_SECONDS.labels(name), QUEUE_SECONDS.labels(name), BATCH_SIZE.labels(name))
+    return ModelMetrics(name)
+
+
+class RequestMetrics:
+    """What is counted for one kind of request; on the loop alone."""
+
+    __slots__ = ("_requests", "_seconds", "_worker")
+
+    def __init__(self, route: str, method: str, status: int) -> None:
+        REQUESTS.labels(route, method, str(status))
+        self._requests = Tally(Cell.of("forkcast_http_requests_total", route, method, str(status)))
+        self._seconds = _distribution(REQUEST_SECONDS, SECONDS, route)
+
+    def answered(self, seconds: float) -> None:
+        """In so many seconds."""
+        self._requests.inc()
+        self._seconds.observe(seconds)
+
+    def refused(self) -> None:
+        """Before it became a request whose time is told."""
+        self._requests.inc()
 
 
 @cache
-def of_request(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+def of_request(route: str, method: str, status: int) -> RequestMetrics:
     """The counter and the duration of requests; the labels come from closed sets, so the cache is bounded."""
-    return REQUESTS.labels(route, method, str(status)), REQUEST_SECONDS.labels(route)
+    return RequestMetrics(route, method, status)
+
+
+def _distribution(histogram: Histogram, bounds: Sequence[float], label: str) -> Distribution:
+    """Of the histogram with that one label."""
+    histogram.labels(label)
+    [family] = histogram.describe()
+    buckets = [Cell.of(f"{family.name}_bucket", label, floatToGoString(bound)) for bound in (*bounds, math.inf)]  # type: ignore[no-untyped-call]
+    return Distribution(Cell.of(f"{family.name}_sum", label), buckets, bounds)
 
 
 def become(slot: int) -> None:
-    """From here on this process is the worker in `slot`."""
+    """From here on this process is the worker in `slot`; it has one thread yet."""
     global _identity
     _identity = str(slot)
+    Cell.become(_identity, FOLDER)
+    for bound in (of_model, of_request, in_flight, worker_requests):
+        bound.cache_clear()
 
 
 def worker_slot() -> str | None:
@@ -107,20 +153,28 @@ def worker_slot() -> str | None:
 
 def forget_live_gauges(slot: int) -> None:
     """The worker in `slot` has ended: what it held right then no longer counts; its counters stay."""
-    if MULTIPROCESS:
+    if FOLDER is not None:
         mark_process_dead(slot)  # type: ignore[no-untyped-call]
 
 
 @cache
-def worker_requests() -> Counter:
+def in_flight() -> Tally:
+    """The requests that this worker holds; first called after the fork."""
+    return Tally(Cell.of("forkcast_in_flight_requests"))
+
+
+@cache
+def worker_requests() -> Tally:
     """The requests of this worker; first called after the fork."""
-    return WORKER_REQUESTS.labels(worker_slot() or "0")
+    slot = worker_slot() or "0"
+    WORKER_REQUESTS.labels(slot)
+    return Tally(Cell.of("forkcast_worker_requests_total", slot))
 
 
 def render(more: Sequence[Metric] = ()) -> tuple[bytes, str]:
     """The exposition text of all workers (of this process alone outside Gunicorn), then `more`; its content type."""
     registry = CollectorRegistry()
-    registry.register(_ReadableFiles() if MULTIPROCESS else OWN_REGISTRY)
+    registry.register(_ReadableFiles(FOLDER) if FOLDER is not None else OWN_REGISTRY)
     registry.register(_Given(more))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
@@ -175,8 +229,11 @@ class _ReadableFiles:
     collector fails for good: https://github.com/prometheus/client_python/issues/1199.
     """
 
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
     def collect(self) -> Iterable[Metric]:
-        files = glob.glob(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "*.db"))
+        files = glob.glob(os.path.join(self._folder, "*.db"))
         readable = [file for file in files if _is_sized(file)]
         try:
             metrics = _merged(readable)

@@ -29,6 +29,22 @@ BUDGET_SECONDS = 0.020
 # How often those who wait behind a batch in the thread are asked whether they still do.
 EXPIRE_SECONDS = 0.1
 MOST_FORESEEN_SECONDS = 0.1
+# What holding a request back costs at least, on a fast core; a row must be cheaper by more in the company of so many.
+HOLDING_SECONDS = 0.00004
+COMPANY = 16
+# A request that costs more is held, so that those read in the same turn of the loop share it.
+AT_ONCE_SECONDS = 0.001
+
+
+def rows_at_once(curve: CostCurve, most_rows: int, most_seconds: float) -> int:
+    """
+    The rows of a request that is not worth holding for others to join it, by what a row costs in company; 0 for none.
+
+    A request that is held costs a future and a turn of the loop more.
+    """
+    company = min(COMPANY, most_rows)
+    gain = curve.seconds(1) - curve.seconds(company) / company
+    return curve.rows_within(most_seconds) if gain < HOLDING_SECONDS and curve.seconds(1) < most_seconds else 0
 
 
 @dataclass(slots=True, eq=False)
@@ -73,14 +89,24 @@ class MicroBatch:
 
     A batch that is expected to cost more than the budget runs in the one inference thread. A request that is
     too large for one batch goes to the end of the queue after each chunk, so that small ones get their turn.
-    A batch that fails is halved until the requests at fault are alone: one bad request fails alone.
+    A batch that fails is halved until the requests at fault are alone: one bad request fails alone. A request that
+    finds nothing before it, to a model whose rows cost as much together as alone, is predicted at once.
     """
 
-    def __init__(self, max_batch_size: int, budget_seconds: float = BUDGET_SECONDS, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        max_batch_size: int,
+        budget_seconds: float = BUDGET_SECONDS,
+        at_once_seconds: float = AT_ONCE_SECONDS,
+        pace: Pace | None = None,
+    ) -> None:
         self._pace = pace or Pace()
         self._max_batch_size = max_batch_size
         self._budget_seconds = budget_seconds
+        self._at_once_seconds = at_once_seconds
         self._costs: dict[Runtime, tuple[CostCurve, float]] = {}
+        # How many rows a request may have that is predicted without waiting for others to join it.
+        self._most_at_once: dict[Runtime, int] = {}
         self._queue: deque[Entry] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
         # Whether the next batch is scheduled, or one is in the thread, which schedules it when it is back.
@@ -90,11 +116,15 @@ class MicroBatch:
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
         curve = cost.measure(partial(watched, runtime), example, self._max_batch_size)
         self._costs[runtime] = curve, block.size(example) / block.count(example)
+        self._most_at_once[runtime] = rows_at_once(curve, self._max_batch_size, self._at_once_seconds)
         self._pace.took(curve.seconds(1), 1)
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
+        rows = block.count(instances)
+        if not self._under_way and self._gains_nothing(runtime, instances, rows):
+            return self._predict_at_once(runtime, instances, caller)
         loop = asyncio.get_running_loop()
-        entry = Entry(runtime, instances, block.count(instances), loop.create_future(), caller, time.perf_counter())
+        entry = Entry(runtime, instances, rows, loop.create_future(), caller, time.perf_counter())
         self._queue.append(entry)
         self._rows_waiting += entry.rows
         self._schedule(loop)
@@ -102,6 +132,23 @@ class MicroBatch:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _gains_nothing(self, runtime: Runtime, instances: Instances, rows: int) -> bool:
+        """Whether the request is cheap enough for the loop, and no cheaper a row in company."""
+        if rows > self._most_at_once[runtime]:
+            return False
+        curve, example_size = self._costs[runtime]
+        size = block.size(instances)
+        return size <= rows * example_size or curve.seconds(rows) * size / (rows * example_size) < self._budget_seconds
+
+    def _predict_at_once(self, runtime: Runtime, instances: Instances, caller: Caller) -> Predictions:
+        caller.check()
+        started = time.perf_counter()
+        metrics.of_model(runtime.metadata.name).waited(0.0)
+        try:
+            return predict(runtime, instances)
+        finally:
+            self._pace.took(time.perf_counter() - started, 1)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._queue and not self._under_way:
@@ -173,7 +220,7 @@ class MicroBatch:
     def _take(entry: Entry, room: int) -> Piece:
         if entry.started == 0:
             waited = time.perf_counter() - entry.arrived
-            metrics.of_model(entry.runtime.metadata.name).queue_seconds.observe(waited)
+            metrics.of_model(entry.runtime.metadata.name).waited(waited)
         piece = Piece(entry, entry.started, min(entry.started + room, entry.rows))
         entry.started = piece.stop
         return piece

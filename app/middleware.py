@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Mapping
+from functools import cached_property
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,36 +25,31 @@ class Named:
     """
     Names the request and the worker in every answer, and logs its failure; outermost.
 
-    The request id is the client's, if sane; the inner parts find it in `scope["state"]["request_id"]`. For the ops
-    port as it is: who watches the server is no part of its load, and is not counted.
+    The request id is the client's, if sane; the inner parts find it in `scope["state"]["request_id"]`, and the headers
+    by their names in `scope["state"]["headers"]`. For the ops port as it is: who watches the server is no part of its
+    load, and is not counted.
     """
 
     def __init__(self, app: ASGIApp, *, worker_header: bool) -> None:
         self.app = app
         self._worker_header = worker_header
-        self._worker: list[tuple[bytes, bytes]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, without_traceback(send))
             return
-        if self._worker is None:
-            # At the first request, for the slot is known only after the fork.
-            slot = metrics.worker_slot() if self._worker_header else None
-            self._worker = [] if slot is None else [(b"x-worker", slot.encode())]
-        await self._answer(scope, receive, send, self._worker)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, worker: list[tuple[bytes, bytes]]) -> None:
         started = time.perf_counter()
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        state = scope.setdefault("state", {})
+        state["headers"], state["request_id"] = headers, request_id.decode()
         status = 0
 
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *worker]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._worker]
             await send(message)
 
         self._begun()
@@ -65,6 +62,12 @@ class Named:
                 await problem(500, "The server failed", request_id.decode())(scope, receive, send_named)
         finally:
             self._ended(scope, status or 500, time.perf_counter() - started)
+
+    @cached_property
+    def _worker(self) -> list[tuple[bytes, bytes]]:
+        """Found at the first request, for the slot is known only after the fork."""
+        slot = metrics.worker_slot() if self._worker_header else None
+        return [] if slot is None else [(b"x-worker", slot.encode())]
 
     def _begun(self) -> None:
         """A request has arrived."""
@@ -81,15 +84,13 @@ class Account(Named):
         self._access_log = access_log
 
     def _begun(self) -> None:
-        metrics.IN_FLIGHT.inc()
+        metrics.in_flight().inc()
 
     def _ended(self, scope: Scope, status: int, seconds: float) -> None:
-        metrics.IN_FLIGHT.dec()
+        metrics.in_flight().inc(-1.0)
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else "other"
-        requests, duration = metrics.of_request(route, method, status)
-        requests.inc()
-        duration.observe(seconds)
+        metrics.of_request(route, method, status).answered(seconds)
         metrics.worker_requests().inc()
         if self._access_log:
             log.info("request", route=route, method=method, status=status, seconds=round(seconds, 6),
@@ -105,11 +106,9 @@ def without_traceback(send: Send) -> Send:
     return send_short
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            return bytes(value) if SANE_REQUEST_ID.fullmatch(value) else new_request_id().encode()
-    return new_request_id().encode()
+def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+    given = headers.get(b"x-request-id")
+    return given if given is not None and SANE_REQUEST_ID.fullmatch(given) else new_request_id().encode()
 
 
 class BodyLimit:
@@ -130,12 +129,13 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = _content_length(scope)
+        headers = scope["state"]["headers"]
+        declared = int(headers.get(b"content-length", 0))
         if declared > self._limit:
             close = {"connection": "close"} if declared > self._limit * self.WORTH_DISCARDING else None
             refusal = problem(413, str(BodyTooLarge(self._limit)), scope["state"]["request_id"], close)
             await refusal(scope, receive, send)
-        elif _has_body_of_unknown_length(scope):
+        elif b"transfer-encoding" in headers:
             await self.app(scope, self._counting(receive), send)
         else:
             # The server itself holds a body to the length it declares.
@@ -153,17 +153,6 @@ class BodyLimit:
             return message
 
         return receive_counted
-
-
-def _content_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value)
-    return 0
-
-
-def _has_body_of_unknown_length(scope: Scope) -> bool:
-    return any(name == b"transfer-encoding" for name, _ in scope["headers"])
 
 
 def assemble(

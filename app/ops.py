@@ -37,7 +37,7 @@ def create_app(settings: Settings, models: ModelStore, scoreboard: Scoreboard) -
             Route("/status", watch.status),
         ],
         exception_handlers={
-            HTTPException: error_responses.handle_http_exception,
+            HTTPException: error_responses.handle_error,
             Exception: error_responses.handle_fault,
         },
         lifespan=watch.lifespan,

@@ -3,17 +3,23 @@
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 from app.caller import Caller
+from app.cost import CostCurve
 from app.errors import DeadlineExceeded, InferenceFailed
 from app.instances import Instances
-from app.micro_batch import MicroBatch
+from app.micro_batch import MicroBatch, rows_at_once
 from app.pace import Pace
 from app.runtimes.base import Predictions
 from tests.test_execution import Echo, run
+
+# These models cost nothing, and would be predicted without waiting for company.
+held = partial(MicroBatch, at_once_seconds=0.0)
 
 
 def answers_of(executor: MicroBatch, runtime: Echo, requests: list[list[str]]) -> list[Any]:
@@ -27,13 +33,13 @@ def answers_of(executor: MicroBatch, runtime: Echo, requests: list[list[str]]) -
 def test_what_one_tick_brings_is_one_batch() -> None:
     runtime = Echo()
 
-    answers_of(MicroBatch(64), runtime, [["a"], ["b", "c"], ["d"]])
+    answers_of(held(64), runtime, [["a"], ["b", "c"], ["d"]])
 
     assert runtime.batches == [["a", "b", "c", "d"]]
 
 
 def test_requests_of_consecutive_ticks_join_while_they_keep_coming() -> None:
-    executor, runtime = MicroBatch(64), Echo()
+    executor, runtime = held(64), Echo()
 
     async def arrive(after_ticks: int) -> Predictions:
         for _ in range(after_ticks):
@@ -49,7 +55,7 @@ def test_requests_of_consecutive_ticks_join_while_they_keep_coming() -> None:
 
 
 def test_a_lone_request_waits_for_no_other() -> None:
-    executor, runtime = MicroBatch(64), Echo()
+    executor, runtime = held(64), Echo()
 
     async def main() -> int:
         ticks = 0
@@ -67,7 +73,7 @@ def test_a_lone_request_waits_for_no_other() -> None:
 def test_no_batch_is_larger_than_the_limit() -> None:
     runtime = Echo()
 
-    answers_of(MicroBatch(4), runtime, [[str(number)] for number in range(10)])
+    answers_of(held(4), runtime, [[str(number)] for number in range(10)])
 
     assert [len(batch) for batch in runtime.batches] == [4, 4, 2]
 
@@ -76,7 +82,7 @@ def test_a_large_request_is_split_and_small_ones_get_their_turn_in_between() -> 
     runtime = Echo()
     large = [f"L{number}" for number in range(10)]
 
-    answers = answers_of(MicroBatch(4), runtime, [large, ["s1"], ["s2"]])
+    answers = answers_of(held(4), runtime, [large, ["s1"], ["s2"]])
 
     assert list(answers[0].values) == [f"<{text}>" for text in large]
     position = next(index for index, batch in enumerate(runtime.batches) if "s1" in batch)
@@ -85,13 +91,13 @@ def test_a_large_request_is_split_and_small_ones_get_their_turn_in_between() -> 
 
 
 def test_the_probabilities_of_a_split_request_are_joined_in_order() -> None:
-    [answer] = answers_of(MicroBatch(4), Echo(), [[str(number) for number in range(6)]])
+    [answer] = answers_of(held(4), Echo(), [[str(number) for number in range(6)]])
 
     assert answer.probabilities.ravel().tolist() == [0, 1, 2, 3, 0, 1]
 
 
 def test_who_left_before_the_batch_is_not_predicted() -> None:
-    executor, runtime = MicroBatch(64), Echo()
+    executor, runtime = held(64), Echo()
 
     async def main() -> None:
         gone = asyncio.ensure_future(executor.run(runtime, ["gone"]))
@@ -106,7 +112,7 @@ def test_who_left_before_the_batch_is_not_predicted() -> None:
 
 
 def test_who_left_between_two_chunks_is_not_predicted_further() -> None:
-    executor, runtime = MicroBatch(2), Echo()
+    executor, runtime = held(2), Echo()
 
     async def main() -> None:
         task = asyncio.ensure_future(executor.run(runtime, ["a", "b", "c", "d", "e", "f"]))
@@ -124,7 +130,7 @@ def test_who_left_between_two_chunks_is_not_predicted_further() -> None:
 def test_after_a_bad_chunk_the_rest_of_that_request_is_not_predicted() -> None:
     runtime = Echo()
 
-    answers = answers_of(MicroBatch(2), runtime, [["a", "bad", "c", "d", "e"], ["s"]])
+    answers = answers_of(held(2), runtime, [["a", "bad", "c", "d", "e"], ["s"]])
 
     assert isinstance(answers[0], Exception)
     assert list(answers[1].values) == ["<s>"]
@@ -134,7 +140,7 @@ def test_after_a_bad_chunk_the_rest_of_that_request_is_not_predicted() -> None:
 def test_a_cheap_batch_stays_on_the_loop() -> None:
     runtime = Echo()
 
-    answers_of(MicroBatch(8, budget_seconds=60.0), runtime, [["a"], ["b"]])
+    answers_of(held(8, budget_seconds=60.0), runtime, [["a"], ["b"]])
 
     assert runtime.threads == {threading.get_ident()}
 
@@ -155,7 +161,7 @@ class Gate(Echo):
 
 
 def test_the_loop_turns_while_an_expensive_batch_is_in_the_thread() -> None:
-    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+    executor, runtime = held(8, budget_seconds=0.0), Gate()
 
     async def main() -> int:
         runtime.opened.clear()
@@ -198,7 +204,7 @@ class Alone(Echo):
 def test_one_predict_at_a_time() -> None:
     runtime = Alone()
 
-    answers = answers_of(MicroBatch(2, budget_seconds=0.0), runtime, [[str(number)] for number in range(9)])
+    answers = answers_of(held(2, budget_seconds=0.0), runtime, [[str(number)] for number in range(9)])
 
     assert [list(answer.values) for answer in answers] == [[f"<{number}>"] for number in range(9)]
     assert len(runtime.batches) > 1
@@ -206,7 +212,7 @@ def test_one_predict_at_a_time() -> None:
 
 
 def test_who_left_while_the_batch_is_in_the_thread_holds_up_nobody() -> None:
-    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+    executor, runtime = held(8, budget_seconds=0.0), Gate()
 
     async def main() -> list[str]:
         runtime.opened.clear()
@@ -226,7 +232,7 @@ class Other(Echo):
 
 
 def test_a_batch_never_mixes_two_models() -> None:
-    executor, first, second = MicroBatch(8), Echo(), Other()
+    executor, first, second = held(8), Echo(), Other()
     executor.warm_up(second, ["warm"])
     second.batches.clear()
 
@@ -248,14 +254,14 @@ def test_one_bad_request_among_many_costs_a_few_predicts_and_not_one_for_each() 
     runtime = Echo()
     requests = [["bad"] if number == 37 else [str(number)] for number in range(64)]
 
-    answers = answers_of(MicroBatch(64), runtime, requests)
+    answers = answers_of(held(64), runtime, requests)
 
     assert [isinstance(answer, Exception) for answer in answers] == [number == 37 for number in range(64)]
     assert len(runtime.batches) <= 13
 
 
 def test_a_batch_that_cannot_be_formed_does_not_stop_the_queue() -> None:
-    executor, runtime = MicroBatch(64), Echo()
+    executor, runtime = held(64), Echo()
 
     async def main() -> list[Any]:
         foreign = np.zeros((1, 2))
@@ -281,7 +287,7 @@ class Slow(Echo):
 
 
 def test_texts_much_longer_than_the_example_are_predicted_off_the_loop() -> None:
-    executor, runtime = MicroBatch(8, budget_seconds=0.5), Slow()
+    executor, runtime = held(8, budget_seconds=0.5), Slow()
 
     async def main() -> tuple[set[int], set[int]]:
         runtime.threads.clear()
@@ -307,7 +313,7 @@ def test_who_waits_behind_a_long_batch_learns_of_the_deadline_while_it_runs() ->
             return super().predict(instances)
 
     # Everything is too much for the loop.
-    executor, runtime = MicroBatch(1, budget_seconds=0.0), Blocked()
+    executor, runtime = held(1, budget_seconds=0.0), Blocked()
 
     async def main() -> list[Any]:
         long = asyncio.ensure_future(executor.run(runtime, ["long"]))
@@ -331,8 +337,52 @@ def test_a_large_request_costs_the_pace_what_all_its_parts_take() -> None:
             return super().predict(instances)
 
     pace, runtime = Pace(), Slow()
-    executor = MicroBatch(4, pace=pace)
+    executor = held(4, pace=pace)
 
     run(executor, lambda: executor.run(runtime, [str(number) for number in range(400)]), runtime)
 
     assert 100 * 0.002 <= pace.seconds_for(1) < 10.0
+
+
+def test_a_row_that_is_as_cheap_alone_waits_for_no_other() -> None:
+    runtime = Echo()
+
+    answers_of(MicroBatch(64), runtime, [["a"], ["b", "c"], ["d"]])
+
+    assert runtime.batches == [["a"], ["b", "c"], ["d"]]
+
+
+def test_a_text_far_longer_than_the_example_is_held_where_it_would_keep_the_loop() -> None:
+    executor, runtime = MicroBatch(64, budget_seconds=0.0), Echo()
+
+    async def main() -> list[int]:
+        threads = []
+        for text in ("a", "a" * 1000):
+            await executor.run(runtime, [text])
+            threads.append(len(runtime.threads))
+        return threads
+
+    assert run(executor, main, runtime) == [1, 2]
+
+
+def test_who_waits_in_vain_is_not_predicted_at_once_either() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def main() -> None:
+        with pytest.raises(DeadlineExceeded):
+            await executor.run(runtime, ["a"], Caller(deadline=time.monotonic()))
+
+    run(executor, main, runtime)
+    assert runtime.batches == []
+
+
+@pytest.mark.parametrize(
+    ("alone", "of_sixteen", "rows"),
+    [
+        pytest.param(0.0001, 0.0016, 10, id="as much together as alone"),
+        pytest.param(0.0004, 0.0005, 0, id="far cheaper together"),
+        pytest.param(0.002, 0.032, 0, id="too long to be done without looking for others"),
+    ],
+)
+def test_what_a_row_costs_in_company_decides_whether_it_waits(alone: float, of_sixteen: float, rows: int) -> None:
+    assert rows_at_once(CostCurve([1, 16], [alone, of_sixteen], 16), 16, 0.001) == rows

@@ -35,7 +35,8 @@ async def ask(app: Any, *, headers: dict[str, str] | None = None, body: list[byt
         sent.append(message)
 
     raw = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    scope: Scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw, "state": {"request_id": "r"}}
+    state = {"request_id": "r", "headers": dict(raw)}
+    scope: Scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw, "state": state}
     await app(scope, receive, send)
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in sent)

@@ -1,10 +1,9 @@
 """What a route needs of the process it runs in; put into the request's state by the lifespan."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 from app.caller import ANYONE, Caller
 from app.predictor import Predictor
@@ -22,13 +21,12 @@ class Serving:
     state: State
 
 
-def serving(request: Request) -> Serving:
-    state: Mapping[str, Any] = request.scope["state"]
-    part: Serving = state["serving"]
+def serving(scope: Scope) -> Serving:
+    part: Serving = scope["state"]["serving"]
     return part
 
 
-def caller(request: Request) -> Caller:
-    """Who waits for this request's answer, as the admission has put it down."""
-    known: Caller = request.scope["state"].get("caller", ANYONE)
+def caller(scope: Scope) -> Caller:
+    """Who waits for the request's answer, as the admission has put it down."""
+    known: Caller = scope["state"].get("caller", ANYONE)
     return known

@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app import errors
@@ -39,13 +39,15 @@ def problem(
     return Response(document, status, headers, media_type=MEDIA_TYPE)
 
 
-async def handle_error(request: Request, error: Exception) -> Response:
-    """Every ForkcastError; its cause, if any, is logged here and nowhere else."""
+def answer(error: Exception, request_id: str) -> Response:
+    """A ForkcastError, what the router refuses, or a client that left; a cause is logged here and nowhere else."""
+    if isinstance(error, errors.CallerLeft | ClientDisconnect):
+        # While its body was read, or before its turn.
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, error.detail, request_id, dict(error.headers) if error.headers else None)
     assert isinstance(error, errors.ForkcastError)
-    if isinstance(error, errors.CallerLeft):
-        return await handle_gone_client(request, error)
     status = STATUS[type(error)]
-    request_id = request.state.request_id
     if error.__cause__ is not None:
         log.warning(str(error), request_id=request_id, status=status, exc_info=error)
     headers = HEADERS.get(status)
@@ -55,16 +57,9 @@ async def handle_error(request: Request, error: Exception) -> Response:
     return problem(status, str(error), request_id, headers)
 
 
-async def handle_http_exception(request: Request, error: Exception) -> Response:
-    """What the router itself refuses: an unknown path, a method that a path does not have."""
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    return problem(error.status_code, error.detail, request.state.request_id, headers)
-
-
-async def handle_gone_client(request: Request, error: Exception) -> Response:
-    """The client went away while its body was read, or before its turn."""
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
+async def handle_error(request: Request, error: Exception) -> Response:
+    """For FastAPI: what `answer` knows."""
+    return answer(error, request.state.request_id)
 
 
 async def handle_fault(request: Request, error: Exception) -> Response:

@@ -1,28 +1,27 @@
 """Our own dialect: /predict, /predict_batch and /predict_sentiment/."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Scope
 
 from app.api import documentation
 from app.api.deps import Serving, caller, serving
+from app.api.lean_route import Answering, Endpoint, LeanRoute
 from app.errors import BadInput, ModelNotReady, Problem
 from app.input_schema import InputSchema, TextInput
 from app.predictor import Answer
 from app.runtimes.base import ModelMetadata
 
-JSON = "application/json"
+JSON = b"application/json"
 TAGS: list[str | Enum] = ["predictions"]
-Handler = Callable[[Request], Awaitable[Response]]
-AnyBody = TypeVar("AnyBody", bound="Body")
 
 
 class Body(BaseModel):
@@ -53,21 +52,46 @@ class ReviewBody(Body):
     review_text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A route's body: what it predicts is in `field`, and is a `kind`."""
+
+    field: str
+    kind: type
+    adapter: TypeAdapter[Body]
+
+
+TEXT = Form("text", str, TypeAdapter[Body](TextBody))
+TEXTS = Form("texts", list, TypeAdapter[Body](TextsBody))
+FEATURES = Form("features", object, TypeAdapter[Body](FeaturesBody))
+INSTANCES = Form("instances", list, TypeAdapter[Body](InstancesBody))
+REVIEW = Form("review_text", str, TypeAdapter[Body](ReviewBody))
+
+
 def add_routes(router: APIRouter, model: ModelMetadata | None) -> None:
     """The routes of a model; of no model, routes that say so. A router included in another would cost each request."""
     if model is None:
         for path in ("/predict", "/predict_batch", "/predict_sentiment/"):
-            router.add_api_route(path, not_ready, methods=["POST"], response_class=Response)
+            router.add_api_route(
+                path,
+                Endpoint(not_ready),
+                methods=["POST"],
+                response_class=Response,
+                route_class_override=LeanRoute,
+                name=path.strip("/"),
+            )
         return
     text = isinstance(model.inputs, TextInput)
-    add(router, model, "/predict", TextBody if text else FeaturesBody, "text" if text else "features", one=True)
-    add(router, model, "/predict_batch", TextsBody if text else InstancesBody, "texts" if text else "instances")
+    add(router, model, "/predict", TEXT if text else FEATURES, one=True)
+    add(router, model, "/predict_batch", TEXTS if text else INSTANCES)
     if text:
         router.add_api_route(
             "/predict_sentiment/",
-            predict_sentiment,
+            Endpoint(predict_sentiment),
             methods=["POST"],
             response_class=Response,
+            route_class_override=LeanRoute,
+            name="predict_sentiment",
             tags=TAGS,
             description="The sentiment of one review.",
             openapi_extra=documentation.operation(
@@ -78,12 +102,12 @@ def add_routes(router: APIRouter, model: ModelMetadata | None) -> None:
         )
 
 
-def add(router: APIRouter, model: ModelMetadata, path: str, form: type[Body], field: str, *, one: bool = False) -> None:
-    """A route that takes one instance, or a list of them, in the body's `field`."""
+def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: bool = False) -> None:
+    """A route that takes one instance, or a list of them."""
     instance = documentation.instance_schema(model.inputs)
     prediction = documentation.prediction_properties(model)
     many = {"type": "array", "items": instance, "minItems": 1}
-    takes = {field: instance if one else many, "entity_id": {"type": ["string", "null"], "maxLength": 256}}
+    takes = {form.field: instance if one else many, "entity_id": {"type": ["string", "null"], "maxLength": 256}}
     if one:
         gives = documentation.answered(prediction, list(prediction)[:1])
     else:
@@ -91,15 +115,16 @@ def add(router: APIRouter, model: ModelMetadata, path: str, form: type[Body], fi
         gives = documentation.answered({"predictions": listed}, ["predictions"])
     router.add_api_route(
         path,
-        (predict_one if one else predict_batch)(TypeAdapter(form), field),
+        Endpoint(predict_one(form) if one else predict_batch(form)),
         methods=["POST"],
         response_class=Response,
+        route_class_override=LeanRoute,
         tags=TAGS,
         name=path.strip("/"),
         description="One prediction." if one else "One prediction for each instance, in their order.",
         openapi_extra=documentation.operation(
             takes=documentation.object_of(takes, optional=frozenset({"entity_id"})),
-            example={field: model.inputs.example if one else [model.inputs.example]},
+            example={form.field: model.inputs.example if one else [model.inputs.example]},
             gives=gives,
         ),
     )
@@ -121,11 +146,11 @@ async def rehearse(app: ASGIApp, part: Serving) -> None:
     async def send(message: Message) -> None:
         """Nobody waits for it."""
 
-    headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
         "path": "/predict", "raw_path": b"/predict", "root_path": "", "query_string": b"", "headers": headers,
-        "state": {"serving": part, "request_id": "rehearsal"},
+        "state": {"serving": part, "request_id": "rehearsal", "headers": dict(headers)},
     }  # fmt: skip
     await app(scope, receive, send)
 
@@ -135,53 +160,63 @@ def example_body(inputs: InputSchema) -> dict[str, Any]:
     return {"text" if isinstance(inputs, TextInput) else "features": inputs.example}
 
 
-def predict_one(form: TypeAdapter[Body], field: str) -> Handler:
-    async def predict(request: Request) -> Response:
-        body = await read(request, form)
-        answer = await serving(request).predictor.predict([getattr(body, field)], field, caller(request), listed=False)
-        return encoded({**prediction(answer, 0), **signature(answer, request)})
+def predict_one(form: Form) -> Answering:
+    field = form.field
+
+    async def predict(scope: Scope, body: bytes) -> bytes:
+        instance = read(scope, body, form)
+        answer = await serving(scope).predictor.predict([instance], field, caller(scope), listed=False)
+        return signed(orjson.dumps(prediction(answer, 0)), answer, scope)
 
     return predict
 
 
-def predict_batch(form: TypeAdapter[Body], field: str) -> Handler:
-    async def predict(request: Request) -> Response:
-        body = await read(request, form)
-        answer = await serving(request).predictor.predict(getattr(body, field), field, caller(request), listed=True)
+def predict_batch(form: Form) -> Answering:
+    field = form.field
+
+    async def predict(scope: Scope, body: bytes) -> bytes:
+        instances = read(scope, body, form)
+        answer = await serving(scope).predictor.predict(instances, field, caller(scope), listed=True)
         predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
-        return encoded({"predictions": predictions, **signature(answer, request)})
+        return signed(orjson.dumps({"predictions": predictions}), answer, scope)
 
     return predict
 
 
-REVIEW = TypeAdapter(ReviewBody)
+async def predict_sentiment(scope: Scope, body: bytes) -> bytes:
+    text = read(scope, body, REVIEW)
+    answer = await serving(scope).predictor.predict([text], "review_text", caller(scope), listed=False)
+    return orjson.dumps({"sentiment": answer.predictions.values[0]})
 
 
-async def predict_sentiment(request: Request) -> Response:
-    body = await read(request, REVIEW)
-    answer = await serving(request).predictor.predict([body.review_text], "review_text", caller(request), listed=False)
-    return encoded({"sentiment": answer.predictions.values[0]})
-
-
-async def not_ready(request: Request) -> Response:
+async def not_ready(scope: Scope, body: bytes) -> bytes:
     raise ModelNotReady("no model is loaded")
 
 
-async def read(request: Request, form: TypeAdapter[AnyBody]) -> AnyBody:
-    """The body in the route's form; raises BadInput for a wrong one, HTTPException for one that is not JSON."""
-    content_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if content_type != JSON and not (content_type.startswith("application/") and content_type.endswith("+json")):
-        raise HTTPException(415, f"The header Content-Type must be {JSON}")
+def read(scope: Scope, body: bytes, form: Form) -> Any:
+    """What a body holds to predict; raises BadInput for one in another form, HTTPException for one that is not JSON."""
+    content_type = scope["state"]["headers"].get(b"content-type", JSON)
+    if content_type != JSON:
+        check_content_type(content_type)
     try:
-        document = orjson.loads(await request.body())
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise HTTPException(400, f"The body is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadInput([Problem("body", "must be a JSON object")])
+    if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
+        return document[form.field]
     try:
-        return form.validate_python(document)
+        return getattr(form.adapter.validate_python(document), form.field)
     except ValidationError as error:
         raise BadInput([_problem(detail) for detail in error.errors(include_input=False)]) from None
+
+
+def check_content_type(content_type: bytes) -> None:
+    """Raises HTTPException for one that is not JSON, whatever its parameters."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    if media_type != JSON and not (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
+        raise HTTPException(415, f"The header Content-Type must be {JSON.decode()}")
 
 
 def _problem(detail: Any) -> Problem:
@@ -203,11 +238,14 @@ def prediction(answer: Answer, index: int) -> dict[str, Any]:
     return {"label": value, "score": row[answer.model.classes.index(value)], "probabilities": probabilities}
 
 
-def signature(answer: Answer, request: Request) -> dict[str, Any]:
-    """Who answered what."""
-    model = {"name": answer.model.name, "version": answer.model.version}
-    return {"model": model, "request_id": request.state.request_id}
+def signed(document: bytes, answer: Answer, scope: Scope) -> bytes:
+    """The JSON object of an answer, with who answered what; a request id has no character that JSON escapes."""
+    request_id = scope["state"]["request_id"].encode()
+    return b'%b,"model":%b,"request_id":"%b"}' % (
+        document[:-1], identity(answer.model.name, answer.model.version), request_id
+    )  # fmt: skip
 
 
-def encoded(document: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(document), media_type=JSON)
+@cache
+def identity(name: str, version: str) -> bytes:
+    return orjson.dumps({"name": name, "version": version})

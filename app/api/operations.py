@@ -17,7 +17,7 @@ TAGS: list[str | Enum] = ["operations"]
 
 async def health(request: Request) -> Response:
     """200 whenever the worker answers at all; the body says whether it holds a model."""
-    part = serving(request)
+    part = serving(request.scope)
     ready = part.state == "ready"
     body = {"status": "ok" if ready else part.state, "model_loaded": part.model is not None, "model": None}
     if part.model is not None:
@@ -32,7 +32,7 @@ async def healthz(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """200 once this worker has a model and has warmed it up, else 503."""
-    part = serving(request)
+    part = serving(request.scope)
     return _json({"status": part.state}, 200 if part.state == "ready" else 503)
 
 

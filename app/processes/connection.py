@@ -1,14 +1,18 @@
 """One client's connection: uvicorn's, with a bound on all that a client can make a worker wait for or hold."""
 
+import asyncio
 import math
 import re
 import time
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.processes.desk import Desk
+from app.processes.exchange import Exchange
 from app.processes.refusals import MOST_HEADER_BYTES, MOST_HEADERS, refusal
 
 # httptools leaves out the body of a request that asks for another protocol, as Java's client does with each first one;
@@ -44,6 +48,7 @@ class Connection(HttpToolsProtocol):
         self._accepted = time.monotonic()
         self._first = True
         self._touched = True
+        self._in_head = False
         self._in_body = False
         self._since_body = 0
         self._refusal = HTTPStatus.BAD_REQUEST
@@ -82,16 +87,20 @@ class Connection(HttpToolsProtocol):
         now = time.monotonic()
         soon = self._first and now - self._accepted < FIRST_REQUEST_SECONDS
         self._first = False
+        self._in_head = True
         self.scope["state"]["arrived"] = self._accepted if soon else now
         self.scope["state"]["has_left"] = self.transport.is_closing
         self._late_at = self.loop.time() + self.desk.limits.header_seconds
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
-        if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise ValueError("headers too large")
-        super().on_headers_complete()
+        if self._since_body > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
+            size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+            if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
+                self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                raise ValueError("headers too large")
+        self._complete_scope()
+        self._begin_exchange()
+        self._in_head = False
         self._in_body = True
         self._late_at = self.loop.time() + self.desk.limits.request_seconds
         self.unanswered += 1
@@ -102,6 +111,38 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self.sent_away = True
             self.desk.leaving += 1
+
+    def _complete_scope(self) -> None:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = self.parser.get_http_version()
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+
+    def _begin_exchange(self) -> None:
+        """What uvicorn does, with an Exchange."""
+        former = self.cycle
+        self.cycle = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.desk.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if former is None or former.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            # Pipelined: its turn comes when the ones before it are answered.
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._since_body = 0
@@ -118,9 +159,14 @@ class Connection(HttpToolsProtocol):
             return
         self._touched = True
         self.unanswered -= 1
-        self.desk.held(-1)
-        self.desk.place.requests += 1
-        super().on_response_complete()
+        self.desk.answered()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                # The sweep ends it then: uvicorn's own timer would be set and taken back at each request.
+                self._late_at = self.loop.time() + self.timeout_keep_alive
         if self.desk.acceptor is not None:
             self.desk.acceptor.poll()
 
@@ -134,10 +180,6 @@ class Connection(HttpToolsProtocol):
             self._touched = False
         else:
             self.engaged = False
-            if self.timeout_keep_alive_task is None and self._late_at == math.inf:
-                # Bytes behind an answer that begin no request have ended uvicorn's timer, and no answer sets it again.
-                self._late_at = now + self.timeout_keep_alive
-                self._since_body = 0
         return not self.engaged
 
     def leave(self) -> None:
@@ -171,7 +213,7 @@ class Connection(HttpToolsProtocol):
         if self._in_body and not self.unanswered:
             # Answered before the body was whole, and the rest is not worth waiting for.
             self.transport.close()
-        elif self._in_body or self._since_body:
+        elif self._in_body or self._in_head:
             self.refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()

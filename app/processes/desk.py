@@ -45,6 +45,8 @@ class Desk(ServerState):
         self.leaving = 0
         # Accepted, and not made connections yet.
         self.attaching = 0
+        self._in_flight = 0
+        self._full = False
 
     def opened(self, connection: "Connection") -> None:
         self.attaching -= connection.announced
@@ -71,9 +73,17 @@ class Desk(ServerState):
 
     def held(self, change: int) -> None:
         """So many requests more, or less, are in flight."""
-        in_flight = self.place.in_flight + change
-        self.place.in_flight = in_flight
-        self.place.full = in_flight >= self.limits.in_flight
+        self._in_flight += change
+        self.place.in_flight = self._in_flight
+        full = self._in_flight >= self.limits.in_flight
+        if full is not self._full:
+            self.place.full = self._full = full
+
+    def answered(self) -> None:
+        """One request that was in flight has its answer."""
+        self.held(-1)
+        self.total_requests += 1
+        self.place.requests = self.total_requests
 
     def sweep(self, now: float) -> None:
         """

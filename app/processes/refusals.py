@@ -22,7 +22,7 @@ DETAILS = {
 
 def refusal(status: HTTPStatus, desk: Desk) -> bytes:
     """A whole answer, for where there is no request that the application could answer; it is counted as one."""
-    metrics.of_request("unmatched", "other", status.value)[0].inc()
+    metrics.of_request("unmatched", "other", status.value).refused()
     request_id = new_request_id()
     body = problem_document(status, DETAILS[status], request_id)
     headers = [*desk.default_headers, (b"x-request-id", request_id.encode())]

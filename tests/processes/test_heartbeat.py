@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from app import inference_watch
-from app.processes.heartbeat import ALARM_AFTER_TIMEOUT_SECONDS, BEAT_SECONDS, Heartbeat
+from app.processes.heartbeat import ALARM_AFTER_TIMEOUT_SECONDS, BEAT_SECONDS, FRESH_SECONDS, Heartbeat
 from app.processes.scoreboard import Place, Role, Scoreboard
 
 TIMEOUT_SECONDS = 40.0
@@ -94,24 +94,37 @@ def test_an_idle_worker_beats_by_the_timer(descriptor: int, place: Place) -> Non
 def test_nothing_beats_while_a_predict_runs(descriptor: int, place: Place) -> None:
     beating = started(descriptor, place)
     number = inference_watch.begin()
-    began = place.predicting_since
+    began, beat = place.predicting_since, place.beat
 
-    assert set(beats_by_the_timer(beating, place)) == {began}
-    assert told(descriptor) == pytest.approx(began, abs=1e-3)
+    assert set(beats_by_the_timer(beating, place)) == {beat}
+    assert began - FRESH_SECONDS < beat <= began
+    assert told(descriptor) == pytest.approx(beat, abs=1e-3)
 
     inference_watch.end(number)
     assert place.predicting_since == 0.0
-    assert place.beat > began
+
+
+@pytest.mark.parametrize("since_the_last_beat", [0.5 * FRESH_SECONDS, 1.5 * FRESH_SECONDS])
+def test_a_predict_beats_at_its_start_and_its_end_unless_that_was_just_done(
+    descriptor: int, place: Place, since_the_last_beat: float
+) -> None:
+    beating = started(descriptor, place)
+    beat = place.beat
+
+    beating.predicting(beat + since_the_last_beat)
+
+    assert place.predicting_since == beat + since_the_last_beat
+    assert (place.beat == place.predicting_since) is (since_the_last_beat > FRESH_SECONDS)
 
 
 def test_of_predicts_in_several_threads_the_oldest_counts(descriptor: int, place: Place) -> None:
     started(descriptor, place)
     first = inference_watch.begin()
-    began = place.beat
+    began = place.predicting_since
     second = inference_watch.begin()
     inference_watch.end(second)
 
-    assert place.beat == place.predicting_since == began
+    assert place.predicting_since == began
 
     inference_watch.end(first)
     assert place.predicting_since == 0.0
