@@ -23,6 +23,7 @@ from app.execution import Executor, Inline, Threads
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
+from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
 from app.runtimes import build_runtime, newest_in, read_model
 from app.runtimes.artifact import Location
@@ -131,7 +132,10 @@ def locate(settings: Settings) -> Location:
 
 
 def log_loaded(model: ModelMetadata) -> None:
-    log.info("model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform)
+    log.info(
+        "model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform,
+        acceleration=model.acceleration,
+    )  # fmt: skip
 
 
 def make_content_filter(settings: Settings) -> ContentFilter:
@@ -142,6 +146,12 @@ def make_content_filter(settings: Settings) -> ContentFilter:
 
 
 def make_executor(settings: Settings, models: ModelStore, pace: Pace) -> Executor:
+    """The execution mode, behind a cache where there is to be one; raises ModelNotReady."""
+    executor = make_execution_mode(settings, models, pace)
+    return PredictionCache(executor, settings.cache_entries) if settings.cache_entries else executor
+
+
+def make_execution_mode(settings: Settings, models: ModelStore, pace: Pace) -> Executor:
     """Raises ModelNotReady for threads around a model that may be called from one at a time only."""
     if settings.execution == "inline":
         return Inline(pace)
@@ -172,7 +182,7 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
                 raise
             part = Serving(predictor_of(ModelStore(None)), None, "no model")
         if part.model is not None:
-            await native.rehearse(app, part)
+            await native.rehearse(Shortcut(app), part)
         yield {"serving": part, "version": part.model.version if part.model is not None else ""}
         executor.close()
 

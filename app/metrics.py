@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
+from typing import Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client import REGISTRY as OWN_REGISTRY
@@ -49,6 +50,9 @@ BATCH_SIZE = Histogram("forkcast_batch_size", "Instances per call of Runtime.pre
 IN_FLIGHT = Gauge("forkcast_in_flight_requests", "Requests accepted and not yet answered.", multiprocess_mode="livesum")
 SHED = Counter("forkcast_shed_requests_total", "Requests refused before any work was done.", ["reason"])
 WORKER_REQUESTS = Counter("forkcast_worker_requests_total", "Requests answered, by worker slot.", ["slot"])
+CACHE_LOOKUPS = Counter(
+    "forkcast_prediction_cache_lookups_total", "Instances that the prediction cache was asked for.", ["outcome"]
+)
 MODEL_INFO = Gauge(
     "forkcast_model_info", "1 for the model that is served.",
     ["model", "version", "sha256", "runtime", "acceleration"], multiprocess_mode="livemax",
@@ -142,7 +146,7 @@ def become(slot: int) -> None:
     global _identity
     _identity = str(slot)
     Cell.become(_identity, FOLDER)
-    for bound in (of_model, of_request, in_flight, worker_requests):
+    for bound in (of_model, of_request, cache_lookups, in_flight, worker_requests):
         bound.cache_clear()
 
 
@@ -155,6 +159,13 @@ def forget_live_gauges(slot: int) -> None:
     """The worker in `slot` has ended: what it held right then no longer counts; its counters stay."""
     if FOLDER is not None:
         mark_process_dead(slot)  # type: ignore[no-untyped-call]
+
+
+@cache
+def cache_lookups(outcome: Literal["hit", "miss"]) -> Tally:
+    """Instances that the cache knew, or did not; first called after the fork."""
+    CACHE_LOOKUPS.labels(outcome)
+    return Tally(Cell.of("forkcast_prediction_cache_lookups_total", outcome))
 
 
 @cache

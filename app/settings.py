@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     generator_uri: NotAvailable = None
     """Model of text generation; not available yet."""
 
-    cache_entries: Annotated[int, only(0)] = 0
-    """Predictions that a worker remembers; not available yet."""
+    cache_entries: int = Field(default=0, ge=0, le=10_000_000)
+    """Instances whose predictions a worker remembers, the least recently used forgotten first; 0: none."""
 
     worker_sockets: Path | None = None
     """Folder where each worker also listens on a Unix socket `<slot>.sock`, for a proxy that balances by itself."""
