@@ -2,10 +2,10 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-engine bench-models bench-report clean
+.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-engine bench-acceleration bench-account bench-models bench-report clean
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT
 	@$(PYTHON_RUN) -m app.demo --if-needed
@@ -62,6 +62,12 @@ bench-memory: .venv/.installed ## measure what a second worker costs in memory
 
 bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 25 minutes; needs wrk, faketime, cc)
 	@$(PYTHON_RUN) -m benchmarks.engine
+
+bench-acceleration: .venv/.installed ## measure against FastAPI, and each model against its own predict (some 35 minutes; needs wrk)
+	@$(PYTHON_RUN) -m benchmarks.acceleration
+
+bench-account: .venv/.installed ## measure what each part of a request costs (some 4 minutes; needs wrk)
+	@$(PYTHON_RUN) -m benchmarks.account $(if $(BEFORE),--compare "$(BEFORE)" "$(AFTER)")
 
 clean: ## remove the virtual environment and all that was made
 	@rm -rf .venv var

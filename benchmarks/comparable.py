@@ -8,6 +8,8 @@ SAME_ENVIRONMENT = (
     "code", "python", "libraries", "kernel", "cpu_model", "cores", "load_generator", "model", "settings",
 )  # fmt: skip
 SAME_CONDITIONS = ("quick", "warm_up_seconds", "window_seconds")
+# What may differ in runs that stand in one table; of the other benchmarks, each run is complete by itself.
+COMBINED = {"scaling": frozenset[str](), "account": frozenset({"code", "settings"})}
 
 
 class NotComparable(Exception):
@@ -18,12 +20,14 @@ def check_comparable(runs: Sequence[Document]) -> None:
     """Raises NotComparable with the first difference."""
     _check_same("benchmark", [run["benchmark"] for run in runs])
     _check_same("scenarios", [run.get("scenarios") for run in runs])
+    if runs[0]["benchmark"] not in COMBINED and len(runs) > 1:
+        raise NotComparable(f"runs of {runs[0]['benchmark']} are not combined: each is complete by itself")
+    may_differ = COMBINED.get(runs[0]["benchmark"], frozenset())
     for key in SAME_ENVIRONMENT:
-        _check_same(key, [run["environment"][key] for run in runs])
+        if key not in may_differ:
+            _check_same(key, [run["environment"][key] for run in runs])
     for key in SAME_CONDITIONS:
         _check_same(key, [run.get("conditions", {}).get(key) for run in runs])
-    if runs[0]["benchmark"] != "scaling" and len(runs) > 1:
-        raise NotComparable(f"runs of {runs[0]['benchmark']} are not combined: each is complete by itself")
 
 
 def _check_same(key: str, values: Sequence[object]) -> None:

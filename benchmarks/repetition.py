@@ -10,7 +10,7 @@ from app.processes import usage
 from benchmarks import processes, wrk
 from benchmarks.failures import ServerFailed
 from benchmarks.served import check_counts, served_when_settled
-from benchmarks.workload import Known, check_answers, check_every_worker
+from benchmarks.workload import Question, check_answers, check_every_worker
 
 
 class Target(Protocol):
@@ -24,67 +24,98 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The same in all repetitions of a run; `known` are checked before, under and after the load."""
+    """The same in all repetitions of a run; `known` are checked before, under and after the load, all at one path."""
 
     bodies: Path
-    known: Sequence[Known]
+    known: Sequence[Question]
     warm_up_seconds: int
     window_seconds: int
 
+    @property
+    def path(self) -> str:
+        return self.known[0].path
+
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Of the window alone; `steal_share` is of all cores' time, `generator_output` is what wrk printed."""
+class Watched:
+    """
+    One window, as wrk, the kernel and the server's processes show it.
 
-    warm_up_requests_per_second: float
+    `steal_share` is of all cores' time, `generator_output` is what wrk printed.
+    """
+
     requests: int
     seconds: float
     requests_per_second: float
     p50_seconds: float
     p99_seconds: float
     server_cpu_seconds: float
+    cpu_seconds_by_process: list[float]
     generator_cpu_seconds: float
+    pss_bytes: int
+    pss_bytes_by_process: list[int]
+    steal_share: float
+    generator_output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures(Watched):
+    """Of the window alone, with what the server counted by itself."""
+
+    warm_up_requests_per_second: float
     served_by_worker: dict[str, float]
     busiest_share: float
     mean_batch_size: float
-    pss_bytes: int
-    steal_share: float
-    generator_output: str
 
 
 def measure(target: Target, plan: Plan, connections: int) -> Figures:
     """Raises RunFailed, and then there is no number, unless every request was answered and every check was right."""
     check_every_worker(target.port, plan.known, target.workers)
-    warm_up = _warm_up(target, plan, connections)
-    pids, ticks, counted = target.pids(), processes.processor_ticks(), served_when_settled(target.port)
-    spent = processes.cpu_seconds(pids)
-    window = wrk.measure(port=target.port, bodies=plan.bodies, seconds=plan.window_seconds, connections=connections)
-    if target.pids() != pids:
-        raise ServerFailed("a worker was replaced while it was measured")
-    spent = processes.cpu_seconds(pids) - spent
-    steal = processes.steal_share(ticks, processes.processor_ticks())
+    warmed = warm_up(target, plan, connections)
+    counted = served_when_settled(target.port)
+    window = watched(target, plan, connections)
     during = served_when_settled(target.port).since(counted)
-    check_counts(during, answered=window.load.requests, connections=connections)
-    pss = sum(usage.memory(pid).pss_bytes for pid in pids)
+    check_counts(during, answered=window.requests, connections=connections)
     check_every_worker(target.port, plan.known, target.workers)
     return Figures(
-        warm_up_requests_per_second=warm_up.requests_per_second,
-        **asdict(window.load),
-        server_cpu_seconds=spent,
-        generator_cpu_seconds=window.cpu_seconds,
+        **asdict(window),
+        warm_up_requests_per_second=warmed.requests_per_second,
         served_by_worker=during.by_worker,
         busiest_share=during.busiest_share,
         mean_batch_size=during.mean_batch_size,
-        pss_bytes=pss,
+    )
+
+
+def watched(target: Target, plan: Plan, connections: int) -> Watched:
+    """The load of one window, and what each process spent in it."""
+    pids, ticks = target.pids(), processes.processor_ticks()
+    before = [processes.cpu_seconds([pid]) for pid in pids]
+    window = wrk.measure(
+        port=target.port, bodies=plan.bodies, seconds=plan.window_seconds, connections=connections, path=plan.path
+    )
+    if target.pids() != pids:
+        raise ServerFailed("a worker was replaced while it was measured")
+    spent = [processes.cpu_seconds([pid]) - earlier for pid, earlier in zip(pids, before, strict=True)]
+    steal = processes.steal_share(ticks, processes.processor_ticks())
+    pss = [usage.memory(pid).pss_bytes for pid in pids]
+    return Watched(
+        **asdict(window.load),
+        server_cpu_seconds=sum(spent),
+        cpu_seconds_by_process=spent,
+        generator_cpu_seconds=window.cpu_seconds,
+        pss_bytes=sum(pss),
+        pss_bytes_by_process=pss,
         steal_share=steal,
         generator_output=window.output,
     )
 
 
-def _warm_up(target: Target, plan: Plan, connections: int) -> wrk.Load:
+def warm_up(target: Target, plan: Plan, connections: int) -> wrk.Load:
     """The load of the window, in which known instances are asked too: answers that are mixed up are found here."""
     seconds = plan.warm_up_seconds
-    with wrk.asking(port=target.port, bodies=plan.bodies, seconds=seconds, connections=connections) as process:
+    with wrk.asking(
+        port=target.port, bodies=plan.bodies, seconds=seconds, connections=connections, path=plan.path
+    ) as process:
         deadline = time.monotonic() + seconds
         for known in plan.known:
             if time.monotonic() < deadline:

@@ -35,5 +35,9 @@ def read(name: str, folder: Path = RESULTS) -> Document:
         files = sorted(folder.glob(f"{name}-*.json"))
     if not files:
         raise FileNotFoundError(f"no result named {name} in {folder.name}/")
-    document: Document = json.loads(files[-1].read_text())
+    return load(files[-1])
+
+
+def load(file: Path) -> Document:
+    document: Document = json.loads(file.read_text())
     return document

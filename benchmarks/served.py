@@ -9,18 +9,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks import http_client
 from benchmarks.failures import RequestsFailed
 
-ROUTE = "/predict"
+ROUTES = ("/predict", "/predict_batch")
+CACHE = "forkcast_prediction_cache_lookups_total"
 SETTLED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Requests by worker slot (of all routes), /predict's by status, calls of Runtime.predict and rows in them."""
+    """Requests by worker slot (of all routes), those to ROUTES by status, calls of Runtime.predict and rows in them."""
 
     by_worker: dict[str, float]
     by_status: dict[str, float]
     batches: float
     rows: float
+    in_flight: float = 0.0
 
     def since(self, earlier: "Served") -> "Served":
         return Served(
@@ -28,6 +30,7 @@ class Served:
             {status: count - earlier.by_status.get(status, 0) for status, count in self.by_status.items()},
             self.batches - earlier.batches,
             self.rows - earlier.rows,
+            self.in_flight,
         )
 
     @property
@@ -52,13 +55,13 @@ def served(port: int) -> Served:
 
 def served_when_settled(port: int) -> Served:
     """
-    The counters once two scrapes in a row agree on /predict.
+    The counters once two scrapes in a row agree on what predicts, and nothing but the scrape is in flight.
 
     wrk closes its connections at the end of a window, and the server goes on with what lies unread in them.
     """
     deadline = time.monotonic() + SETTLED_SECONDS
     earlier, now = served(port), served(port)
-    while earlier.by_status != now.by_status:
+    while earlier.by_status != now.by_status or now.in_flight > 1:
         if time.monotonic() > deadline:
             raise RequestsFailed(f"the server still answers {SETTLED_SECONDS:.0f} s after the load has ended")
         earlier, now = now, served(port)
@@ -66,18 +69,22 @@ def served_when_settled(port: int) -> Served:
 
 
 def parse(exposition: str) -> Served:
+    """Raises RequestsFailed where answers came from the prediction cache: then nothing was measured."""
     by_worker: dict[str, float] = {}
     by_status: dict[str, float] = {}
-    sums = {"forkcast_batch_size_count": 0.0, "forkcast_batch_size_sum": 0.0}
+    sums = {"forkcast_batch_size_count": 0.0, "forkcast_batch_size_sum": 0.0, "forkcast_in_flight_requests": 0.0}
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             if sample.name == "forkcast_worker_requests_total":
                 by_worker[sample.labels["slot"]] = sample.value
-            elif sample.name == "forkcast_http_requests_total" and sample.labels["route"] == ROUTE:
-                by_status[sample.labels["status"]] = sample.value
+            elif sample.name == "forkcast_http_requests_total" and sample.labels["route"] in ROUTES:
+                status = sample.labels["status"]
+                by_status[status] = by_status.get(status, 0) + sample.value
+            elif sample.name == CACHE and sample.value:
+                raise RequestsFailed("the prediction cache was on, and benchmarks measure predictions")
             elif sample.name in sums:
                 sums[sample.name] += sample.value
-    return Served(by_worker, by_status, sums["forkcast_batch_size_count"], sums["forkcast_batch_size_sum"])
+    return Served(by_worker, by_status, *sums.values())
 
 
 def check_counts(during: Served, *, answered: int, connections: int) -> None:

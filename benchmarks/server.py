@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 
 from app.settings import ROOT
 from benchmarks import http_client
@@ -37,21 +38,23 @@ os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf
 """
 
 
-class Server:
-    """A started Gunicorn; its other settings are those of the environment and `.env`, as for `make serve`."""
+class Process:
+    """A server of some kind in a process group of its own, of `workers` serving processes that answer /readyz."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, port: int, ops_port: int, workers: int, log: Path) -> None:
+    # Processes that serve no request.
+    others = 1
+
+    def __init__(self, process: subprocess.Popen[bytes], *, port: int, workers: int, log: Path) -> None:
         self.port = port
-        self.ops_port = ops_port
         self.workers = workers
         self._process = process
         self._log = log
 
     def pids(self) -> tuple[int, ...]:
-        """The arbiter, its serving workers, the ops worker; raises ServerFailed if there are more or fewer."""
+        """The first process, then its serving workers; raises ServerFailed if there are more or fewer."""
         pids = tree(self._process.pid) if self._process.poll() is None else ()
-        if len(pids) != self.workers + 2:
-            raise self.failed(f"the server has {len(pids)} processes rather than {self.workers + 2}")
+        if len(pids) != self.workers + self.others:
+            raise self.failed(f"the server has {len(pids)} processes rather than {self.workers + self.others}")
         return pids
 
     @property
@@ -101,14 +104,34 @@ class Server:
         return reply.slot if reply.status == 200 else None
 
 
+class Server(Process):
+    """A started Gunicorn; its other settings are those of the environment and `.env`, as for `make serve`."""
+
+    # The arbiter, and the ops worker, which is the last of `pids`.
+    others = 2
+
+    def __init__(self, process: subprocess.Popen[bytes], *, port: int, ops_port: int, workers: int, log: Path) -> None:
+        super().__init__(process, port=port, workers=workers, log=log)
+        self.ops_port = ops_port
+
+
+AnyProcess = TypeVar("AnyProcess", bound=Process)
+
+
 @contextmanager
 def serving(
-    *, workers: int, execution: str, model_uri: str, folder: Path, settings: Mapping[str, str] | None = None
+    *,
+    workers: int,
+    execution: str,
+    model_uri: str,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    configuration: str = "gunicorn.conf.py",
 ) -> Iterator[Server]:
     """
     A server that is ready; its output goes to a file in `folder`, and it is stopped whatever happens.
 
-    `settings` are further ones, by their names in the environment.
+    `settings` are further ones, by their names in the environment; `configuration` is Gunicorn's file.
     """
     port, ops_port = free_port(), free_port()
     given = {
@@ -120,17 +143,29 @@ def serving(
         "FORKCAST_EXECUTION": execution,
         "FORKCAST_METRICS": "on",
         "FORKCAST_WORKER_HEADER": "on",
+        "FORKCAST_CACHE_ENTRIES": "0",
         **(settings or {}),
     }
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    command = [sys.executable, "-m", "gunicorn", "-c", configuration]
     log = folder / "server.log"
+    process = started(command, log, {**inherited, **given})
+    with until_stopped(Server(process, port=port, ops_port=ops_port, workers=workers, log=log)) as server:
+        yield server
+
+
+def started(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A server's first process, in a group of its own, which says what it has to say in a file."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
-            cwd=ROOT, env={**inherited, **given}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
-    server = Server(process, port=port, ops_port=ops_port, workers=workers, log=log)
+
+
+@contextmanager
+def until_stopped(server: AnyProcess) -> Iterator[AnyProcess]:
+    """The server once it is ready; it is stopped whatever happens."""
     try:
         server.wait_until_ready()
         yield server

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
 
+from benchmarks.acceleration import table as acceleration_table
+from benchmarks.account import table as account_table
 from benchmarks.comparable import check_comparable
-from benchmarks.intervals import Ratio, paired_ratio
-from benchmarks.machine import drifted
+from benchmarks.intervals import paired_ratio
+from benchmarks.markdown import Row, disturbed, figure_rows, machine, percent, ratio_text, table
 from benchmarks.result_file import Document
 
-MOST_STEAL = 0.01
 MEBI = 2**20
-Row = dict[str, Any]
 
 
 def render(runs: Sequence[Document]) -> str:
@@ -85,25 +84,6 @@ def same_mode(scenario: Row, other: Row) -> bool:
     return all(scenario[key] == other[key] for key in ("execution", "connections"))
 
 
-def ratio_text(ratio: Ratio) -> str:
-    if ratio.low is None:
-        return f"{ratio.value:.2f} (one block: no interval)"
-    text = f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
-    return text if ratio.shows_difference else f"{text}, no difference shown"
-
-
-def disturbed(rows: Sequence[Row]) -> str:
-    """How many repetitions the machine may have disturbed."""
-    calibrations = drifted([seconds for row in rows for seconds in row["calibration_seconds"]])
-    slow = [before or after for before, after in zip(calibrations[::2], calibrations[1::2], strict=True)]
-    stolen = [row["steal_share"] > MOST_STEAL for row in rows]
-    flagged = sum(one or other for one, other in zip(slow, stolen, strict=True))
-    return (
-        f"Perhaps disturbed: {flagged} of {len(rows)} repetitions (a calibration before or after was more than 5 % off "
-        f"the median: {sum(slow)}; over 1 % of the time stolen by the host: {sum(stolen)})."
-    )
-
-
 def memory(runs: Sequence[Document]) -> str:
     [run] = runs
     first = run["measurements"][0]["pss_bytes"]
@@ -126,11 +106,7 @@ def memory(runs: Sequence[Document]) -> str:
 def engine(runs: Sequence[Document]) -> str:
     [run] = runs
     head = ["what", "asked", "measured", "holds"]
-    lines = [
-        [figure["what"], figure["asked"], figure["measured"], "yes" if figure["holds"] else "**no**"]
-        for figure in run["figures"]
-    ]
-    return "\n".join([machine(runs), "", *table(head, lines)])
+    return "\n".join([machine(runs), "", *table(head, figure_rows(run["figures"]))])
 
 
 def models(runs: Sequence[Document]) -> str:
@@ -147,30 +123,11 @@ def models(runs: Sequence[Document]) -> str:
     return "\n".join([*table(head, lines), "", machine(runs)])
 
 
-def machine(runs: Sequence[Document]) -> str:
-    """Where and when: one sentence."""
-    last = runs[-1]["environment"]
-    libraries = ", ".join(f"{name} {number}" for name, number in last["libraries"].items())
-    commit = "not committed" if last["commit"] is None else f"commit {last['commit']}"
-    settings = ", ".join(f"{name}={value}" for name, value in last["settings"].items()) or "all at their defaults"
-    return (
-        f"{last['cpu_model']}, {last['cores']} cores, Linux {last['kernel']}; {last['date'][:10]}, {commit}"
-        f"{' with changes' if last['dirty'] else ''}, code {last['code']}; Python {last['python']}, {libraries}; model "
-        f"{last['model']['name']} {last['model']['version']}; other settings: {settings}."
-    )
-
-
-def percent(share: float) -> str:
-    return f"{share * 100:.0f} %"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-
-
 RENDERERS: dict[str, Callable[[Sequence[Document]], str]] = {
     "scaling": scaling,
     "memory": memory,
     "models": models,
     "engine": engine,
+    "acceleration": acceleration_table.render,
+    "account": account_table.render,
 }

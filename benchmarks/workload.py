@@ -9,7 +9,7 @@ from http.client import HTTPException
 from itertools import cycle, islice
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import joblib
 
@@ -27,6 +27,18 @@ TOLERANCE = 1e-9
 MOST_ROUNDS = 200
 
 
+class Question(Protocol):
+    """A request whose right answer is known; `check` raises RequestsFailed or WrongAnswer."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    def check(self, reply: Reply) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A request to /predict, and what the artifact's own estimator answers to its instance."""
@@ -35,6 +47,7 @@ class Known:
     value: Any
     probabilities: dict[str, float] | None
     version: str
+    path: str = "/predict"
 
     def check(self, reply: Reply) -> None:
         """Raises RequestsFailed or WrongAnswer."""
@@ -42,13 +55,13 @@ class Known:
             raise RequestsFailed(f"a known instance was answered {reply.status}: {reply.body[:200]!r}")
         try:
             answer = json.loads(reply.body)
-            right = answer["model"]["version"] == self.version and self._right(answer)
+            right = answer["model"]["version"] == self.version and self.is_answered(answer)
         except (ValueError, KeyError, TypeError):
             right = False
         if not right:
             raise WrongAnswer(f"{self.body[:200]!r} was answered {reply.body[:300]!r} instead of {self.value!r}")
 
-    def _right(self, answer: dict[str, Any]) -> bool:
+    def is_answered(self, answer: dict[str, Any]) -> bool:
         if "label" not in answer:
             return isclose(answer["prediction"], self.value, rel_tol=TOLERANCE)
         if self.probabilities is None:
@@ -62,14 +75,14 @@ class Known:
         )
 
 
-def review_bodies(runtime: Runtime, seed: int) -> list[bytes]:
-    """Distinct bodies of /predict for a text model, in the seed's order."""
+def review_bodies(runtime: Runtime, seed: int, reviews: Path = REVIEWS) -> list[bytes]:
+    """Distinct bodies of /predict for a text model, in the seed's order, of a CSV file's column `text`."""
     if not isinstance(runtime.metadata.inputs, TextInput):
         raise NotMeasurable(f"the model {runtime.metadata.name} takes no text; serve a text model")
-    with REVIEWS.open(newline="") as file:
+    with reviews.open(newline="") as file:
         texts = sorted({row["text"] for row in csv.DictReader(file)})
     if len(texts) < FEWEST:
-        raise NotMeasurable(f"{REVIEWS.name} has {len(texts)} distinct texts, fewer than {FEWEST}")
+        raise NotMeasurable(f"{reviews.name} has {len(texts)} distinct texts, fewer than {FEWEST}")
     random.Random(seed).shuffle(texts)
     return [json.dumps({"text": text}).encode() for text in texts]
 
@@ -100,17 +113,17 @@ def known_answers(artifact: Path, model: ModelMetadata, bodies: Sequence[bytes])
     return [Known(body, value, shares, model.version) for body, value, shares in answers]
 
 
-def check_answers(port: int, known: Sequence[Known]) -> set[str | None]:
+def check_answers(port: int, known: Sequence[Question]) -> set[str | None]:
     """Ask each on a fresh connection, and return the workers that answered; raises RequestsFailed or WrongAnswer."""
     slots = set()
     for each in known:
-        reply = _post(port, each.body)
+        reply = _post(port, each)
         each.check(reply)
         slots.add(reply.slot)
     return slots
 
 
-def check_every_worker(port: int, known: Sequence[Known], workers: int) -> None:
+def check_every_worker(port: int, known: Sequence[Question], workers: int) -> None:
     """As `check_answers`, and then on, until each worker has answered."""
     slots = check_answers(port, known)
     for each in islice(cycle(known), MOST_ROUNDS * len(known)):
@@ -120,8 +133,8 @@ def check_every_worker(port: int, known: Sequence[Known], workers: int) -> None:
     raise RequestsFailed(f"only the workers {sorted(map(str, slots))} of {workers} answered known instances")
 
 
-def _post(port: int, body: bytes) -> Reply:
+def _post(port: int, question: Question) -> Reply:
     try:
-        return http_client.post(port, "/predict", body)
+        return http_client.post(port, question.path, question.body)
     except (OSError, HTTPException) as error:
         raise RequestsFailed(f"a known instance was not answered: {error!r}") from error

@@ -50,10 +50,10 @@ def version() -> str:
     return _match(r"^wrk (\S+)", answer.stdout, "version").group(1)
 
 
-def measure(*, port: int, bodies: Path, seconds: int, connections: int) -> Window:
+def measure(*, port: int, bodies: Path, seconds: int, connections: int, path: str = "/predict") -> Window:
     """One window; raises RequestsFailed, UnreadableOutput or GeneratorSaturated rather than give a doubtful number."""
     before = _children_cpu_seconds()
-    with asking(port=port, bodies=bodies, seconds=seconds, connections=connections) as process:
+    with asking(port=port, bodies=bodies, seconds=seconds, connections=connections, path=path) as process:
         output = finished(process, seconds)
     spent = _children_cpu_seconds() - before
     load = parse(output)
@@ -68,11 +68,13 @@ def refuse_saturated(spent: float, seconds: float) -> None:
 
 
 @contextmanager
-def asking(*, port: int, bodies: Path, seconds: int, connections: int) -> Iterator[subprocess.Popen[str]]:
-    """A wrk that sends the lines of `bodies` to /predict; one that is not finished in the block is killed."""
+def asking(
+    *, port: int, bodies: Path, seconds: int, connections: int, path: str = "/predict"
+) -> Iterator[subprocess.Popen[str]]:
+    """A wrk that sends the lines of `bodies` to `path`; one that is not finished in the block is killed."""
     command = [
         "wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", f"--timeout={ANSWER_SECONDS}s", "--latency",
-        f"--script={SCRIPT}", f"http://{HOST}:{port}/predict", "--", str(bodies),
+        f"--script={SCRIPT}", f"http://{HOST}:{port}{path}", "--", str(bodies),
     ]  # fmt: skip
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,16 +1,16 @@
-"""One thing that was asked of the engine, and what was measured."""
+"""One thing that was asked, and what was measured."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`measured` is for people to read; `holds` is whether it is what was asked."""
+    """`measured` is for people to read; `holds` is whether it is what was asked, None where nothing is required."""
 
     what: str
     asked: str
     measured: str
-    holds: bool
+    holds: bool | None
 
 
 def percentile(values: list[float], percent: float) -> float:

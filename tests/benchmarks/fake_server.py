@@ -101,6 +101,17 @@ class BusyServer(FakeServer):
         return super().exposition()
 
 
+class HoldingServer(FakeServer):
+    """Its counters stand still, but for a while it holds requests besides the scrape."""
+
+    scrapes = 0
+
+    def exposition(self) -> str:
+        self.scrapes += 1
+        in_flight = 3 if self.scrapes < 5 else 1
+        return super().exposition() + f"forkcast_in_flight_requests {in_flight}\n"
+
+
 @contextmanager
 def fake_server(answers: Answers, kind: type[FakeServer] = FakeServer) -> Iterator[FakeServer]:
     with kind(answers) as server:

@@ -14,7 +14,16 @@ from benchmarks.repetition import Figures, Plan, measure
 from benchmarks.served import served_when_settled
 from benchmarks.server import Server
 from benchmarks.workload import Known, check_every_worker, write_bodies
-from tests.benchmarks.fake_server import RIGHT, Answer, Answers, BusyServer, FakeServer, RespawningServer, fake_server
+from tests.benchmarks.fake_server import (
+    RIGHT,
+    Answer,
+    Answers,
+    BusyServer,
+    FakeServer,
+    HoldingServer,
+    RespawningServer,
+    fake_server,
+)
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
@@ -131,6 +140,11 @@ def test_a_worker_that_never_answers_a_known_instance_yields_none(tmp_path: Path
 def test_the_counters_are_taken_only_when_they_stand_still() -> None:
     with fake_server(lambda body, held: RIGHT, BusyServer) as server:
         assert served_when_settled(server.port).by_status == {"200": 5}
+
+
+def test_what_is_in_flight_is_waited_for_though_the_counters_stand_still() -> None:
+    with fake_server(lambda body, held: RIGHT, HoldingServer) as server:
+        assert served_when_settled(server.port).in_flight == 1
 
 
 def test_a_server_with_a_process_too_few_or_too_many_has_failed(tmp_path: Path) -> None:

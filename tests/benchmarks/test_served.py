@@ -29,6 +29,12 @@ def test_the_counters_are_read() -> None:
     assert served.mean_batch_size == 4
 
 
+def test_requests_of_one_row_and_of_many_are_counted_together() -> None:
+    more = 'forkcast_http_requests_total{route="/predict_batch",method="POST",status="200"} 5.0\n# TYPE forkcast_batch'
+
+    assert parse(EXPOSITION.replace("# TYPE forkcast_batch", more)).by_status == {"200": 41}
+
+
 def test_only_what_came_since_counts() -> None:
     earlier = Served({"0": 10}, {"200": 6}, 3, 6)
 
@@ -44,3 +50,12 @@ def test_one_answer_more_on_each_connection_is_expected(good: int) -> None:
 def test_a_server_that_counted_otherwise_fails_the_run(statuses: dict[str, float]) -> None:
     with pytest.raises(RequestsFailed):
         check_counts(counted(statuses), answered=100, connections=32)
+
+
+def test_answers_from_the_cache_fail_the_run() -> None:
+    lookups = 'forkcast_prediction_cache_lookups_total{outcome="hit"} %s\n'
+    header = "# TYPE forkcast_prediction_cache_lookups_total counter\n"
+
+    assert parse(EXPOSITION + header + lookups % "0.0") == parse(EXPOSITION)
+    with pytest.raises(RequestsFailed):
+        parse(EXPOSITION + header + lookups % "1.0")

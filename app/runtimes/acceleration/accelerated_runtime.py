@@ -30,36 +30,36 @@ class AcceleratedRuntime:
     def __init__(self, own: Runtime, accelerator: Accelerator) -> None:
         self.metadata = replace(own.metadata, acceleration=accelerator.name)
         self.thread_safe = own.thread_safe
-        self._own = own
-        self._accelerator = accelerator
+        self.own = own
+        self.accelerator = accelerator
         # By number of rows, from 0 on: whether the accelerator is the faster one.
         self._faster = [False] * (MOST_ROWS + 1)
 
     def prepare(self) -> None:
-        self._own.prepare()
+        self.own.prepare()
         try:
             self._measure(self._prove())
         except Exception as error:
             reason = str(error) if isinstance(error, Unequal) else f"{type(error).__name__} at its proof"
             log.error(
-                "model not accelerated", model=self.metadata.name, by=self._accelerator.name, reason=reason,
+                "model not accelerated", model=self.metadata.name, by=self.accelerator.name, reason=reason,
                 exc_info=None if isinstance(error, Unequal) else error,
             )  # fmt: skip
             self.metadata = replace(self.metadata, acceleration=UNEQUAL)
 
     def predict(self, instances: Instances) -> Predictions:
         if self._faster[min(block.count(instances), MOST_ROWS)]:
-            predictions = self._accelerator.predict(instances)
+            predictions = self.accelerator.predict(instances)
             if predictions is not None:
                 return predictions
-        return self._own.predict(instances)
+        return self.own.predict(instances)
 
     def _prove(self) -> Instances:
         inputs = self.metadata.inputs
         known = inputs.block([inputs.example, *(golden.instance for golden in self.metadata.goldens)], str)
-        return proven(self._own, self._accelerator, block.concatenate([self._accelerator.probes(), known]))
+        return proven(self.own, self.accelerator, block.concatenate([self.accelerator.probes(), known]))
 
     def _measure(self, instances: Instances) -> None:
-        own = cost.measure(self._own.predict, instances, MOST_ROWS)
-        accelerated = cost.measure(self._accelerator.predict, instances, MOST_ROWS)
+        own = cost.measure(self.own.predict, instances, MOST_ROWS)
+        accelerated = cost.measure(self.accelerator.predict, instances, MOST_ROWS)
         self._faster[1:] = [accelerated.seconds(rows) <= own.seconds(rows) for rows in range(1, MOST_ROWS + 1)]
