@@ -21,6 +21,7 @@ ONLY_IN = {
     "joblib": ["runtimes/", "training/"],
     "sklearn": ["runtimes/", "training/"],
     "pandas": ["runtimes/", "training/"],
+    "treelite": ["runtimes/acceleration/treelite_sums.py"],
     "app.settings": [
         "main.py",
         "ops.py",

@@ -46,7 +46,7 @@ class SklearnRuntime:
 
     def predict(self, instances: Instances) -> Predictions:
         """Probabilities are in the order of `metadata.classes`; a regressor's numbers are floats."""
-        features = self._features(instances)
+        features = self.features(instances)
         probabilities: Any = None
         try:
             if self._has_probabilities:
@@ -64,7 +64,8 @@ class SklearnRuntime:
             predicted = self._classes[np.searchsorted(self._positions, predicted)]
         return Predictions(predicted.tolist(), probabilities)
 
-    def _features(self, instances: Instances) -> Any:
+    def features(self, instances: Instances) -> Any:
+        """What the estimator itself is given for a block."""
         if self._frame is not None:
             return self._frame(instances)
         return np.column_stack(list(instances.values())) if isinstance(instances, dict) else instances

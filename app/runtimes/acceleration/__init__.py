@@ -7,12 +7,13 @@ import structlog
 
 from app.runtimes.acceleration.accelerated_runtime import AcceleratedRuntime
 from app.runtimes.acceleration.base import Accelerator
+from app.runtimes.acceleration.trees import build as build_trees
 from app.runtimes.base import ModelMetadata, Runtime
 from app.runtimes.sklearn_runtime import SklearnRuntime
 
 log = structlog.stdlib.get_logger("forkcast")
 Build = Callable[[Any, ModelMetadata], Accelerator | None]
-BUILDERS: tuple[Build, ...] = ()
+BUILDERS: tuple[Build, ...] = (build_trees,)
 
 
 def accelerated(runtime: Runtime) -> Runtime:
