@@ -82,7 +82,7 @@ def test_a_prediction_is_observed_at_each_of_its_stages(client_of: MakeClient, t
                 "version": metadata.version,
                 "sha256": metadata.sha256,
                 "runtime": "sklearn_joblib",
-                "acceleration": "none",
+                "acceleration": "linear_text",
             },
         )
         == 1

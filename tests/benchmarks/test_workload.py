@@ -34,7 +34,7 @@ def test_a_model_that_takes_no_text_is_refused(tmp_path: Path) -> None:
 
 def reply_to(runtime: Runtime, text: str) -> dict[str, object]:
     answer = runtime.predict([text])
-    probabilities = dict(zip(runtime.metadata.class_names, answer.probabilities[0].tolist(), strict=True))
+    probabilities = dict(zip(runtime.metadata.class_names, answer.probabilities_of(0), strict=True))
     label, version = answer.values[0], runtime.metadata.version
     score = probabilities[label]
     return {"label": label, "score": score, "probabilities": probabilities, "model": {"version": version}}

@@ -5,15 +5,15 @@ from typing import Any
 
 import structlog
 
+from app.runtimes.acceleration import linear_text, trees
 from app.runtimes.acceleration.accelerated_runtime import AcceleratedRuntime
 from app.runtimes.acceleration.base import Accelerator
-from app.runtimes.acceleration.trees import build as build_trees
 from app.runtimes.base import ModelMetadata, Runtime
 from app.runtimes.sklearn_runtime import SklearnRuntime
 
 log = structlog.stdlib.get_logger("forkcast")
 Build = Callable[[Any, ModelMetadata], Accelerator | None]
-BUILDERS: tuple[Build, ...] = (build_trees,)
+BUILDERS: tuple[Build, ...] = (linear_text.build, trees.build)
 
 
 def accelerated(runtime: Runtime) -> Runtime:
