@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any, ClassVar, cast
 
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.multiprocess import MultiProcessCollector
 
 INITIAL_BYTES = 2**16
 HEAD_BYTES = 8
@@ -36,13 +37,8 @@ class MetricFile:
             self._descriptor = os.dup(file.fileno())
         size = os.fstat(self._descriptor).st_size
         self._map(max(size - size % WORD, INITIAL_BYTES))
-        self._used: int = struct.unpack_from("i", self._memory)[0]
-        try:
-            self._positions = _positions(path) if self._used else {}
-        except BROKEN:
-            self._used, self._positions = 0, {}
-        if not self._used:
-            self._use(HEAD_BYTES)
+        self._positions = _positions(path)
+        self._use(max(self._positions.values(), default=HEAD_BYTES - ENTRY_BYTES) + ENTRY_BYTES)
 
     def cell(self, key: str) -> tuple[Doubles, int]:
         """The doubles of the file, and which of them is the value of `key`."""
@@ -75,9 +71,17 @@ class MetricFile:
 
 
 def _positions(path: str) -> dict[str, int]:
-    """Where the values lie that a former worker has counted: whoever comes after it goes on."""
-    entries: Any = MmapedDict.read_all_values_from_file(path)  # type: ignore[no-untyped-call]
-    return {key: int(position) for key, _, _, position in entries}
+    """
+    Where the values lie that a former worker has counted: whoever comes after it goes on.
+
+    A file that no scrape could read has none, for what is counted behind them would be read by none either.
+    """
+    try:
+        MultiProcessCollector.merge([path])  # type: ignore[no-untyped-call]
+        entries: Any = MmapedDict.read_all_values_from_file(path)  # type: ignore[no-untyped-call]
+        return {key: int(position) for key, _, _, position in entries}
+    except BROKEN:
+        return {}
 
 
 class Cell:

@@ -110,7 +110,7 @@ def of_model(name: str) -> ModelMetrics:
 class RequestMetrics:
     """What is counted for one kind of request; on the loop alone."""
 
-    __slots__ = ("_requests", "_seconds", "_worker")
+    __slots__ = ("_requests", "_seconds")
 
     def __init__(self, route: str, method: str, status: int) -> None:
         REQUESTS.labels(route, method, str(status))

@@ -51,6 +51,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._since_body = 0
+        # The most bytes read at once: so many of a head may have come before those that are counted since a body.
+        self._widest = 0
         self._refusal = HTTPStatus.BAD_REQUEST
         self._late_at = self.loop.time() + self.desk.limits.header_seconds
         self._unread_since = 0.0
@@ -78,6 +80,7 @@ class Connection(HttpToolsProtocol):
             head, end, body = data.partition(b"\r\n\r\n")
             data = UPGRADE.sub(IGNORED, head) + end + body
         self._since_body += len(data)
+        self._widest = max(self._widest, len(data))
         super().data_received(data)
         if self._since_body > MOST_HEADER_BYTES and not self.transport.is_closing():
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -93,7 +96,7 @@ class Connection(HttpToolsProtocol):
         self._late_at = self.loop.time() + self.desk.limits.header_seconds
 
     def on_headers_complete(self) -> None:
-        if self._since_body > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
+        if self._since_body + self._widest > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
             size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
             if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
                 self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -152,7 +155,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._in_body = False
         self._since_body = 0
-        self._late_at = math.inf
+        self._late_at = math.inf if self.unanswered else self._idle_until()
 
     def on_response_complete(self) -> None:
         if self._lost:
@@ -164,9 +167,8 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_reading()
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
-            else:
-                # The sweep ends it then: uvicorn's own timer would be set and taken back at each request.
-                self._late_at = self.loop.time() + self.timeout_keep_alive
+            elif not self._in_head and not self._in_body:
+                self._late_at = self._idle_until()
         if self.desk.acceptor is not None:
             self.desk.acceptor.poll()
 
@@ -208,6 +210,10 @@ class Connection(HttpToolsProtocol):
         if acceptor is None or self.chosen or self.sent_away:
             return False
         return acceptor.sends_away(self.desk.leaving)
+
+    def _idle_until(self) -> float:
+        """The sweep ends it then: uvicorn's own timer would be set and taken back at each request."""
+        return self.loop.time() + self.timeout_keep_alive
 
     def _end_late(self) -> None:
         if self._in_body and not self.unanswered:

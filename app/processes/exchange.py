@@ -1,10 +1,11 @@
 """One request and its answer."""
 
+from functools import lru_cache
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
-LINE = b"%b: %b\r\n"
+CONTROLS = b"".join(HEADER_VALUE_RE.findall(bytes(range(256))))
 
 
 class Exchange(RequestResponseCycle):
@@ -44,18 +45,24 @@ class Exchange(RequestResponseCycle):
     def _whole(self, start: Any, message: Any) -> bytes | None:
         """The bytes of the answer; None where it is more than status, headers and one body of their length."""
         body: bytes = message.get("body", b"")
-        headers = [*self.default_headers, *start["headers"]]
-        head = b"".join([STATUS_LINE[start["status"]], *map(LINE.__mod__, headers)])
+        lines = [beginning(name) + value for name, value in (*self.default_headers, *start.get("headers", ()))]
+        head = STATUS_LINE[start["status"]] + b"\r\n".join([*lines, b""])
         usual = (
             message["type"] == "http.response.body"
             and not message.get("more_body", False)
             and self.scope["method"] != "HEAD"
             and b"\r\ncontent-length: %d\r\n" % len(body) in head
-            and b"\r\nconnection: " not in head
-            and b"\r\ntransfer-encoding: " not in head
-            # No value may end its own line; uvicorn raises for one that does.
-            and head.count(b"\n") == head.count(b"\r") == len(headers) + 1
+            and head.count(b"\r\ncontent-length: ") == 1
+            # No value may end its own line, or hold what else uvicorn raises for.
+            and len(head) - len(head.translate(None, CONTROLS)) == len(b"\r\n") * (len(lines) + 1)
         )
         if not usual:
             return None
         return b"".join([head, b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", body])
+
+
+@lru_cache(maxsize=256)
+def beginning(name: bytes) -> bytes:
+    """Of a header's line; what no line may hold, where the header is none or decides how the answer is sent."""
+    plain = name not in (b"connection", b"transfer-encoding") and name.islower() and HEADER_RE.search(name) is None
+    return name + b": " if plain else b"\0"

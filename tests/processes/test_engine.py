@@ -28,6 +28,7 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 SOON_SECONDS = 10.0
 SHORT_SECONDS = 0.2
 SWEEP_SECONDS = 0.05
+KEEP_ALIVE_SECONDS = 0.4
 LARGE_BYTES = 2**24
 
 
@@ -43,7 +44,9 @@ class Answer:
 
 
 class Application:
-    """Reads the body and answers 200; what asks for /held waits until it is let go."""
+    """
+    Reads the body and answers 200; what asks for /held waits until it is let go, what asks for /early for no body.
+    """
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
@@ -54,7 +57,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.states.append(scope["state"])
         read = b""
-        while (message := await receive())["type"] == "http.request":
+        while scope["path"] != "/early" and (message := await receive())["type"] == "http.request":
             read += message["body"]
             if not message["more_body"]:
                 self.bodies.append(read)
@@ -81,7 +84,7 @@ class Watched(Scoreboard):
 class Running:
     """An engine in a thread of its own; `scoreboard` has it in slot 0."""
 
-    def __init__(self, limits: Limits, graceful_seconds: float, keep_alive_seconds: int) -> None:
+    def __init__(self, limits: Limits, graceful_seconds: float, keep_alive_seconds: float) -> None:
         self.application = Application()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.listener.setblocking(False)
@@ -134,7 +137,7 @@ StartEngine = Callable[..., Running]
 def start() -> Iterator[StartEngine]:
     with contextlib.ExitStack() as stack:
 
-        def started(graceful_seconds: float = SOON_SECONDS, keep_alive_seconds: int = 75, **given: Any) -> Running:
+        def started(graceful_seconds: float = SOON_SECONDS, keep_alive_seconds: float = 75, **given: Any) -> Running:
             usual = {
                 "connections": 100, "in_flight": 100, "request_seconds": 30.0, "header_seconds": 30.0,
                 "balanced": True, "worker_sockets": None, "worker_header": True,
@@ -268,6 +271,20 @@ def test_a_header_without_end_is_refused_long_before_it_fills_the_memory(start: 
     assert running.application.states == []
 
 
+@pytest.mark.parametrize("before", [GET, b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\nab"], ids=["GET", "POST"])
+@pytest.mark.parametrize("reads", [1, 2])
+def test_headers_beyond_the_limits_are_refused_behind_another_request_too(
+    start: StartEngine, before: bytes, reads: int
+) -> None:
+    running = start()
+    large = before + b"GET / HTTP/1.1\r\nx: " + b"y" * (2 * MOST_HEADER_BYTES) + b"\r\n\r\n"
+    with running.connect() as client:
+        running.feed([large] if reads == 1 else [large[:-2], large[-2:]])
+
+        assert b"HTTP/1.1 200" in rest(client)
+    assert len(running.application.states) == 1
+
+
 @pytest.mark.parametrize(
     "begun",
     [b"GET / HTTP/1.1\r\nx: ", b"POST /held HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx: "],
@@ -318,16 +335,111 @@ def test_a_wish_for_another_protocol_is_passed_over_and_the_body_read(start: Sta
     assert running.application.bodies == [body]
 
 
-@pytest.mark.parametrize("behind", [b"", b"\r\n"])
-def test_an_idle_connection_ends_whatever_came_behind_its_last_request(start: StartEngine, behind: bytes) -> None:
-    running = start(keep_alive_seconds=1)
+@pytest.mark.parametrize("asked", [GET, GET * 3, b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\nab"])
+def test_an_idle_connection_ends_after_its_time_and_not_before(start: StartEngine, asked: bytes) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
     with running.connect() as client:
-        client.sendall(GET)
-        read(client)
-        client.sendall(behind)
+        began = time.monotonic()
+        client.sendall(asked)
+        answers = rest(client)
+        seconds = time.monotonic() - began
+
+    assert answers.count(b"HTTP/1.1 200") == asked.count(b"HTTP/1.1")
+    assert b"408" not in answers
+    # The loop's clock goes in milliseconds.
+    assert seconds > KEEP_ALIVE_SECONDS - 0.005
+
+
+def test_a_connection_that_goes_on_asking_does_not_end(start: StartEngine) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    with running.connect() as client:
+        for _ in range(4):
+            asked = time.monotonic()
+            assert exchanged(client).status == 200
+            running.wait_for(lambda asked=asked: time.monotonic() > asked + KEEP_ALIVE_SECONDS / 2)
+
+        assert exchanged(client).status == 200
+
+
+def test_an_answer_that_takes_longer_than_the_keep_alive_is_given(start: StartEngine) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    with running.connect() as client:
+        exchanged(client)
+        client.sendall(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        asked = time.monotonic()
+        running.wait_for(lambda: time.monotonic() > asked + 2 * KEEP_ALIVE_SECONDS)
+        running.application.let_go.set()
+
+        assert rest(client).count(b"HTTP/1.1 200") == 2
+
+
+def test_line_ends_do_not_keep_an_idle_connection(start: StartEngine) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    with running.connect() as client:
+        exchanged(client)
+
+        def has_ended() -> bool:
+            with contextlib.suppress(ConnectionError):
+                client.sendall(b"\r\n")
+            return running.place.connections == 0
+
+        running.wait_for(has_ended)
+        assert rest(client) == b""
+
+
+@pytest.mark.parametrize("rest_of_the_body", [b"34", b""], ids=["body arrives", "body does not"])
+def test_a_connection_ends_that_was_answered_before_its_body_was_whole(
+    start: StartEngine, rest_of_the_body: bytes
+) -> None:
+    # The body that does not come is waited for no longer than any other.
+    running = start(
+        keep_alive_seconds=KEEP_ALIVE_SECONDS if rest_of_the_body else 75,
+        request_seconds=30.0 if rest_of_the_body else SHORT_SECONDS,
+    )
+    with running.connect() as client:
+        client.sendall(b"POST /early HTTP/1.1\r\ncontent-length: 4\r\n\r\n12")
+        assert read(client).status == 200
+        client.sendall(rest_of_the_body)
 
         assert rest(client) == b""
     running.wait_for(lambda: running.place.connections == 0)
+
+
+def test_a_connection_goes_on_that_was_answered_before_its_body_was_whole(start: StartEngine) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    with running.connect() as client:
+        client.sendall(b"POST /early HTTP/1.1\r\ncontent-length: 4\r\n\r\n12")
+        assert read(client).status == 200
+        asked = time.monotonic()
+        running.wait_for(lambda: time.monotonic() > asked + 2 * KEEP_ALIVE_SECONDS)
+        client.sendall(b"34")
+
+        assert exchanged(client).status == 200
+
+
+def test_a_request_that_began_behind_another_has_its_own_time(start: StartEngine) -> None:
+    running = start(keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    with running.connect() as client:
+        client.sendall(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n" + GET[:-2])
+        assert running.application.entered.acquire(timeout=SOON_SECONDS)
+        running.application.let_go.set()
+        read(client)
+        answered = time.monotonic()
+        running.wait_for(lambda: time.monotonic() > answered + 2 * KEEP_ALIVE_SECONDS)
+        client.sendall(GET[-2:])
+
+        assert read(client).status == 200
+
+
+def test_a_request_that_began_behind_another_and_does_not_end_is_told_so(start: StartEngine) -> None:
+    running = start(header_seconds=SHORT_SECONDS)
+    with running.connect() as client:
+        client.sendall(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n" + GET[:-2])
+        began = time.monotonic()
+        running.wait_for(lambda: time.monotonic() - began > 2 * SHORT_SECONDS)
+        running.application.let_go.set()
+
+        assert rest(client).count(b"HTTP/1.1 408") == 1
 
 
 @pytest.mark.parametrize("request_bytes", [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n"])

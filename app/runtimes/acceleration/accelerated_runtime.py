@@ -39,20 +39,29 @@ class AcceleratedRuntime:
         self.own.prepare()
         try:
             self._measure(self._prove())
+        except Unequal as error:
+            self._give_up(str(error))
         except Exception as error:
-            reason = str(error) if isinstance(error, Unequal) else f"{type(error).__name__} at its proof"
-            log.error(
-                "model not accelerated", model=self.metadata.name, by=self.accelerator.name, reason=reason,
-                exc_info=None if isinstance(error, Unequal) else error,
-            )  # fmt: skip
-            self.metadata = replace(self.metadata, acceleration=UNEQUAL)
+            self._give_up(f"{type(error).__name__} at its proof", error)
 
     def predict(self, instances: Instances) -> Predictions:
         if self._faster[min(block.count(instances), MOST_ROWS)]:
-            predictions = self.accelerator.predict(instances)
+            try:
+                predictions = self.accelerator.predict(instances)
+            except Exception as error:
+                # What its probes did not show costs no request its answer.
+                self._give_up(f"{type(error).__name__} at a predict", error)
+                predictions = None
             if predictions is not None:
                 return predictions
         return self.own.predict(instances)
+
+    def _give_up(self, reason: str, cause: Exception | None = None) -> None:
+        self._faster = [False] * (MOST_ROWS + 1)
+        self.metadata = replace(self.metadata, acceleration=UNEQUAL)
+        log.error(
+            "model not accelerated", model=self.metadata.name, by=self.accelerator.name, reason=reason, exc_info=cause
+        )
 
     def _prove(self) -> Instances:
         inputs = self.metadata.inputs

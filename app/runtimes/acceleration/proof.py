@@ -52,8 +52,21 @@ def _compare(own: Runtime, given: Predictions, expected: Predictions, of: str) -
     else:
         equal = given.probabilities is None or _close(given.probabilities, expected.probabilities)
         found = "another probability"
+    if equal and _types(given) != _types(expected):
+        # Python's 1 equals True, and numpy's numbers equal Python's, but JSON has neither for the other.
+        equal, found = False, "another type"
     if not equal:
         raise Unequal(f"{found} {of}")
+
+
+def _types(predictions: Predictions) -> list[Any]:
+    """Of each value, and of each probability as it is answered."""
+    rows = range(len(predictions.values) if predictions.probabilities is not None else 0)
+    return [_types_in(list(predictions.values)), [_types_in(predictions.probabilities_of(row)) for row in rows]]
+
+
+def _types_in(value: Any) -> Any:
+    return [_types_in(each) for each in value] if isinstance(value, list) else type(value)
 
 
 def _close(given: Sequence[Any] | Any, expected: Any) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from itertools import islice
 
-from app.input_schema import MOST_TEXT_CHARACTERS
-
 SAMPLED_TERMS = 32
+# More terms than one_score takes, and few enough for the slow vectorizers of characters.
+LONGEST = 4_000
 MADE_TERMS = (
     "good", "bad", "warm", "funny", "dull", "film", "moving", "story", "great", "time", "acting", "plot", "slow",
     "and", "the", "not", "very", "too", "with", "from", "without", "joyless", "charming", "tender", "empty", "loud",
@@ -39,9 +39,9 @@ def text_probes(vocabulary: Mapping[str, int] | None) -> list[str]:
     ]
     together = [" ".join(terms[start : start + 8]) for start in range(0, len(terms), 8)]
     long = " ".join(terms) + " "
-    longest = (long * (MOST_TEXT_CHARACTERS // len(long) + 1))[:MOST_TEXT_CHARACTERS]
+    longest = (long * (LONGEST // len(long) + 1))[:LONGEST]
     texts = [*terms, *changed, *joined, *together, *STRANGE_TEXTS, long, f"{long}é {long}", longest]
-    return [text[:MOST_TEXT_CHARACTERS] for text in texts if text]
+    return [text[:LONGEST] for text in texts if text]
 
 
 def _sampled(vocabulary: Mapping[str, int]) -> list[str]:
