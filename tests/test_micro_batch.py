@@ -1,6 +1,7 @@
 """What is the micro-batch's own: how requests become batches."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from functools import partial
@@ -8,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from app.caller import Caller
 from app.cost import CostCurve
-from app.errors import DeadlineExceeded, InferenceFailed
+from app.errors import CallerLeft, DeadlineExceeded, InferenceFailed, RefusedByModel
 from app.instances import Instances
 from app.micro_batch import MicroBatch, rows_at_once
 from app.pace import Pace
@@ -386,3 +388,91 @@ def test_who_waits_in_vain_is_not_predicted_at_once_either() -> None:
 )
 def test_what_a_row_costs_in_company_decides_whether_it_waits(alone: float, of_sixteen: float, rows: int) -> None:
     assert rows_at_once(CostCurve([1, 16], [alone, of_sixteen], 16), 16, 0.001) == rows
+
+
+def test_what_is_predicted_at_once_does_not_overtake_those_who_wait() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+    large = [f"L{number}" for number in range(65)]
+
+    async def main() -> None:
+        await asyncio.gather(executor.run(runtime, large), executor.run(runtime, ["s"]))
+        await executor.run(runtime, ["alone"])
+
+    run(executor, main, runtime)
+
+    batches = [batch[0] for batch in runtime.batches]
+    assert batches[0] == "L0"
+    assert batches.index("s") > 0
+    assert batches[-1] == "alone"
+
+
+def test_while_a_batch_is_in_the_thread_nothing_is_predicted_at_once() -> None:
+    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+    # Far larger than the example, and so not for the loop.
+    large = "a" * 1000
+
+    async def main() -> None:
+        runtime.opened.clear()
+        runtime.entered.clear()
+        first = asyncio.ensure_future(executor.run(runtime, [large]))
+        await asyncio.to_thread(runtime.entered.wait, 10)
+        second = asyncio.ensure_future(executor.run(runtime, ["b"]))
+        asyncio.get_running_loop().call_later(0.01, runtime.opened.set)
+        await asyncio.gather(first, second)
+
+    run(executor, main, runtime)
+
+    assert runtime.batches == [[large], ["b"]]
+
+
+def test_who_has_left_is_not_predicted_at_once_either() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+
+    async def main() -> None:
+        with pytest.raises(CallerLeft):
+            await executor.run(runtime, ["a"], Caller(has_left=lambda: True))
+
+    run(executor, main, runtime)
+    assert runtime.batches == []
+
+
+def test_what_is_predicted_at_once_is_observed_as_one_that_did_not_wait() -> None:
+    executor, runtime = MicroBatch(64), Echo()
+    names = ["queue_wait_seconds_count", "queue_wait_seconds_sum", "batch_size_count", "batch_size_sum"]
+
+    def observed() -> list[float]:
+        return [REGISTRY.get_sample_value(f"forkcast_{name}", {"model": "echo"}) or 0.0 for name in names]
+
+    async def main() -> list[float]:
+        before = observed()
+        for texts in (["a"], ["b", "c"]):
+            await executor.run(runtime, texts)
+        return [after - earlier for after, earlier in zip(observed(), before, strict=True)]
+
+    assert run(executor, main, runtime) == [2.0, 0.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("text", ["a", "bad"])
+def test_what_is_predicted_at_once_costs_the_pace_what_it_takes(text: str) -> None:
+    class SlowAfterwards(Echo):
+        seconds = 0.0
+
+        def predict(self, instances: Instances) -> Predictions:
+            if self.seconds:
+                time.sleep(self.seconds)
+            return super().predict(instances)
+
+    pace, runtime = Pace(), SlowAfterwards()
+    executor = MicroBatch(64, pace=pace)
+
+    async def main() -> None:
+        runtime.seconds = 0.005
+        for _ in range(30):
+            with contextlib.suppress(RefusedByModel):
+                await executor.run(runtime, [text, "b"])
+
+    run(executor, main, runtime)
+
+    assert runtime.batches == [[text, "b"]] * 30
+    # The warm-up's fades.
+    assert 0.0045 < pace.seconds_for(1) < 1.0

@@ -63,6 +63,6 @@ class Exchange(RequestResponseCycle):
 
 @lru_cache(maxsize=256)
 def beginning(name: bytes) -> bytes:
-    """Of a header's line; what no line may hold, where the header is none or decides how the answer is sent."""
+    """Of a header's line; what no line may hold, where uvicorn has to look at the name or the value."""
     plain = name not in (b"connection", b"transfer-encoding") and name.islower() and HEADER_RE.search(name) is None
     return name + b": " if plain else b"\0"

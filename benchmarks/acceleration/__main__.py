@@ -84,9 +84,9 @@ def conditions_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "quick": options.quick or options.only is not None,
         "repetitions": 1 if options.quick else options.repetitions,
-        "warm_up_seconds": 1 if options.quick else 4,
-        "window_seconds": 1 if options.quick else 10,
-        "rounds": 3 if options.quick else 41,
+        "warm_up_seconds": 1 if options.quick else 2,
+        "window_seconds": 1 if options.quick else 4,
+        "rounds": 3 if options.quick else 21,
         "known": 8 if options.quick else 32,
         "data": options.data,
         "seed": options.seed,

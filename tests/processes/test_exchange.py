@@ -59,7 +59,7 @@ class Served:
 
     @asynccontextmanager
     async def asking(self, sent: bytes) -> AsyncIterator[asyncio.StreamReader]:
-        """A client that has sent this, and leaves at the end: an answer that waits for it would keep the loop."""
+        """A client that has sent this, and leaves at the end: who waits for it to read keeps the loop from ending."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(sent)
         try:

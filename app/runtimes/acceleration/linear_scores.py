@@ -75,8 +75,6 @@ def linear(predictor: Any, metadata: ModelMetadata) -> Linear | None:
     if kind not in CLASSIFIERS or (kind is linear_model.RidgeClassifier and _multilabel(predictor)):
         return None
     probabilities = _probabilities(predictor, two=len(known) == 2)
-    if (probabilities is None) == hasattr(predictor, "predict_proba"):
-        return None
     own: Any = getattr(predictor, "coef_", None)
     if type(own) is not np.ndarray:
         return None

@@ -168,6 +168,17 @@ def test_what_answers_otherwise_is_never_used_and_reported_once(wrong: str, capl
     assert not any(text in line for text in PROBES)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "reason"), [(relabelled, "another label of one row"), (broken, "ZeroDivisionError at its proof")]
+)
+def test_the_report_says_what_differs(spoil: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    prepared(ByHeart(own(), spoil))
+
+    [line] = logged(caplog)
+    assert f"'reason': '{reason}'" in line
+    assert "'by heart'" in line
+
+
 @pytest.mark.parametrize("target", ["labels", "flags", "number", "numbers"])
 def test_each_kind_of_answer_may_be_equal(target: str) -> None:
     accelerator = ByHeart(own(target))

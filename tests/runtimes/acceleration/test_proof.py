@@ -77,6 +77,15 @@ def test_a_number_may_differ_by_rounding_of_its_size_and_no_more(number: float, 
             proven(Constant(number), Constant(other), ["x", "y"])
 
 
+def test_a_number_that_is_left_out_is_missed() -> None:
+    class Short(Constant):
+        def predict(self, instances: Instances) -> Predictions:
+            return super().predict(instances[:1])  # type: ignore[index]
+
+    with pytest.raises(Unequal, match="another number of 2 rows"):
+        proven(Constant(1.0), Short(1.0), ["x", "y"])
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_what_is_no_number_equals_none(number: float) -> None:
     with pytest.raises(Unequal):
