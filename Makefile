@@ -63,7 +63,7 @@ bench-memory: .venv/.installed ## measure what a second worker costs in memory
 bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 25 minutes; needs wrk, faketime, cc)
 	@$(PYTHON_RUN) -m benchmarks.engine
 
-bench-acceleration: .venv/.installed ## measure against FastAPI, and each model against its own predict (some 35 minutes; needs wrk)
+bench-acceleration: .venv/.installed ## measure against FastAPI, and each model against its own predict (some 20 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.acceleration
 
 bench-account: .venv/.installed ## measure what each part of a request costs (some 4 minutes; needs wrk)

@@ -2,86 +2,18 @@
 Where metrics are counted: one double a value, in a file of this worker or, outside a server, in plain memory.
 
 client_python's own class takes a lock, looks at the process and packs a time at each increment, ten times a request.
-The files are in its form (`prometheus_client.mmap_dict`), for its collector reads them.
 """
 
-import mmap
 import os
-import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.mmap_dict import mmap_key
 
-INITIAL_BYTES = 2**16
-HEAD_BYTES = 8
-WORD = 8
-# A value, and a time that only gauges of the mode `mostrecent` have.
-ENTRY_BYTES = 2 * WORD
-
-# What client_python raises at a file that is cut short or holds something else.
-BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error)
-Doubles = MutableSequence[float]
-
-
-class MetricFile:
-    """A file of named doubles: how much of it is used, then for each its key's length, key, value and time."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        with open(path, "a+b") as file:
-            self._descriptor = os.dup(file.fileno())
-        size = os.fstat(self._descriptor).st_size
-        self._map(max(size - size % WORD, INITIAL_BYTES))
-        self._positions = _positions(path)
-        self._use(max(self._positions.values(), default=HEAD_BYTES - ENTRY_BYTES) + ENTRY_BYTES)
-
-    def cell(self, key: str) -> tuple[Doubles, int]:
-        """The doubles of the file, and which of them is the value of `key`."""
-        if key not in self._positions:
-            self._positions[key] = self._append(key.encode())
-        return cast(Doubles, memoryview(self._memory).cast("d")), self._positions[key] // WORD
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-    def _append(self, key: bytes) -> int:
-        padded = key + b" " * (WORD - (len(key) + 4) % WORD)
-        entry = struct.pack(f"i{len(padded)}sdd", len(key), padded, 0.0, 0.0)
-        start, end = self._used, self._used + len(entry)
-        if end > len(self._memory):
-            # Cells that lie in the former mapping stay good: both are of the same pages.
-            self._map(2 * len(self._memory))
-        self._memory[start:end] = entry
-        self._use(end)
-        return end - ENTRY_BYTES
-
-    def _map(self, size: int) -> None:
-        os.truncate(self._descriptor, size)
-        self._memory = mmap.mmap(self._descriptor, size)
-
-    def _use(self, end: int) -> None:
-        self._used = end
-        # In one store, for a reader may come in between.
-        memoryview(self._memory).cast("i")[0] = end
-
-
-def _positions(path: str) -> dict[str, int]:
-    """
-    Where the values lie that a former worker has counted: whoever comes after it goes on.
-
-    A file that no scrape could read has none, for what is counted behind them would be read by none either.
-    """
-    try:
-        MultiProcessCollector.merge([path])  # type: ignore[no-untyped-call]
-        entries: Any = MmapedDict.read_all_values_from_file(path)  # type: ignore[no-untyped-call]
-        return {key: int(position) for key, _, _, position in entries}
-    except BROKEN:
-        return {}
+from app.metric_files import Doubles, MetricFile
 
 
 class Cell:

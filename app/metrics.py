@@ -4,10 +4,8 @@ Every metric of the server, declared once; other modules only call what is expor
 Importing this module opens files in PROMETHEUS_MULTIPROC_DIR, so `gunicorn.conf.py` sets that variable first.
 """
 
-import glob
 import math
 import os
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,11 +15,12 @@ from typing import Literal
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client import REGISTRY as OWN_REGISTRY
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.utils import floatToGoString
 
 from app.errors import Refusal
-from app.metric_cells import BROKEN, Cell, Distribution, Tally
+from app.metric_cells import Cell, Distribution, Tally
+from app.metric_files import ReadableFiles
 
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 ARBITER = "arbiter"
@@ -185,7 +184,7 @@ def worker_requests() -> Tally:
 def render(more: Sequence[Metric] = ()) -> tuple[bytes, str]:
     """The exposition text of all workers (of this process alone outside Gunicorn), then `more`; its content type."""
     registry = CollectorRegistry()
-    registry.register(_ReadableFiles(FOLDER) if FOLDER is not None else OWN_REGISTRY)
+    registry.register(ReadableFiles(FOLDER, UNREADABLE) if FOLDER is not None else OWN_REGISTRY)
     registry.register(_Given(more))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
@@ -230,51 +229,3 @@ class _Given:
 
     def collect(self) -> Iterable[Metric]:
         return self.families
-
-
-class _ReadableFiles:
-    """
-    A collector that leaves out the files it cannot read.
-
-    A worker killed between making its file and sizing it leaves an empty one, on which client_python's own
-    collector fails for good: https://github.com/prometheus/client_python/issues/1199.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def collect(self) -> Iterable[Metric]:
-        files = glob.glob(os.path.join(self._folder, "*.db"))
-        readable = [file for file in files if _is_sized(file)]
-        try:
-            metrics = _merged(readable)
-        except BROKEN:
-            readable = [file for file in readable if _is_readable(file)]
-            metrics = _merged(readable)
-        return [*metrics, GaugeMetricFamily(*UNREADABLE, value=len(files) - len(readable))]
-
-
-def _merged(files: Sequence[str]) -> Iterable[Metric]:
-    metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-    return metrics
-
-
-def _is_sized(file: str) -> bool:
-    """A live gauge's file that has gone with its worker since it was listed is none that could not be read."""
-    try:
-        with open(file, "rb") as content:
-            [used] = struct.unpack("i", content.read(4))
-    except FileNotFoundError:
-        return True
-    except (OSError, struct.error):
-        return False
-    return bool(used >= 0)
-
-
-def _is_readable(file: str) -> bool:
-    """Takes as long as reading it, and so is asked only where reading all at once has failed."""
-    try:
-        _merged([file])
-    except BROKEN:
-        return False
-    return True

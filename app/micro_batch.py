@@ -9,16 +9,14 @@ import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-
-import numpy as np
 
 from app import cost, metrics
 from app import instances as block
+from app.batch import Entry, Outcome, Piece, joined, outcomes
 from app.caller import ANYONE, Caller
 from app.cost import CostCurve
-from app.errors import ForkcastError, InferenceFailed
+from app.errors import ForkcastError
 from app.execution import predict, watched
 from app.instances import Instances
 from app.pace import Pace
@@ -47,42 +45,6 @@ def rows_at_once(curve: CostCurve, most_rows: int, most_seconds: float) -> int:
     return curve.rows_within(most_seconds) if gain < HOLDING_SECONDS and curve.seconds(1) < most_seconds else 0
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One request: the rows before `started` are in a batch or answered, those answered are in `answers`."""
-
-    runtime: Runtime
-    instances: Instances
-    rows: int
-    future: asyncio.Future[Predictions]
-    caller: Caller
-    arrived: float
-    started: int = 0
-    answers: list[Predictions] = field(default_factory=list)
-
-    def is_over(self, seconds: float = 0.0) -> bool:
-        """Whether there is nothing to predict, if that takes so many seconds; a caller who waits in vain is told."""
-        if not self.future.done() and (refusal := self.caller.refusal(seconds)) is not None:
-            self.future.set_exception(refusal)
-        return self.future.done()
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The rows `start` to `stop` of a request, in one batch."""
-
-    entry: Entry
-    start: int
-    stop: int
-
-    @property
-    def instances(self) -> Instances:
-        return block.part(self.entry.instances, self.start, self.stop)
-
-
-Outcome = Predictions | ForkcastError
-
-
 class MicroBatch:
     """
     One predict at a time, of at most `max_batch_size` rows, requests in the order of their arrival.
@@ -90,7 +52,8 @@ class MicroBatch:
     A batch that is expected to cost more than the budget runs in the one inference thread. A request that is
     too large for one batch goes to the end of the queue after each chunk, so that small ones get their turn.
     A batch that fails is halved until the requests at fault are alone: one bad request fails alone. A request that
-    finds nothing before it, to a model whose rows cost as much together as alone, is predicted at once.
+    finds nothing before it, to a model whose rows cost as much together as alone, is predicted at once, as long as
+    those of one turn of the loop stay within the budget.
     """
 
     def __init__(
@@ -109,6 +72,8 @@ class MicroBatch:
         self._most_at_once: dict[Runtime, int] = {}
         self._queue: deque[Entry] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        # Spent on requests that were predicted at once in this turn of the loop.
+        self._spent_seconds = 0.0
         # Whether the next batch is scheduled, or one is in the thread, which schedules it when it is back.
         self._under_way = False
         self._rows_waiting = 0
@@ -121,9 +86,10 @@ class MicroBatch:
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
         rows = block.count(instances)
-        if not self._under_way and self._gains_nothing(runtime, instances, rows):
-            return self._predict_at_once(runtime, instances, caller)
         loop = asyncio.get_running_loop()
+        within = not self._under_way and self._spent_seconds < self._budget_seconds
+        if within and self._gains_nothing(runtime, instances, rows):
+            return self._predict_at_once(loop, runtime, instances, caller)
         entry = Entry(runtime, instances, rows, loop.create_future(), caller, time.perf_counter())
         self._queue.append(entry)
         self._rows_waiting += entry.rows
@@ -141,14 +107,23 @@ class MicroBatch:
         size = block.size(instances)
         return size <= rows * example_size or curve.seconds(rows) * size / (rows * example_size) < self._budget_seconds
 
-    def _predict_at_once(self, runtime: Runtime, instances: Instances, caller: Caller) -> Predictions:
+    def _predict_at_once(
+        self, loop: asyncio.AbstractEventLoop, runtime: Runtime, instances: Instances, caller: Caller
+    ) -> Predictions:
         caller.check()
         started = time.perf_counter()
         metrics.of_model(runtime.metadata.name).waited(0.0)
+        if not self._spent_seconds:
+            loop.call_soon(self._begin_turn)
         try:
             return predict(runtime, instances)
         finally:
-            self._pace.took(time.perf_counter() - started, 1)
+            seconds = time.perf_counter() - started
+            self._spent_seconds += seconds
+            self._pace.took(seconds, 1)
+
+    def _begin_turn(self) -> None:
+        self._spent_seconds = 0.0
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._queue and not self._under_way:
@@ -243,46 +218,3 @@ class MicroBatch:
                 future.set_result(joined(piece.entry.answers))
         self._under_way = False
         self._schedule(loop)
-
-
-def outcomes(batch: list[Piece]) -> list[Outcome]:
-    """
-    What became of each piece; never raises, for the queue would stand still.
-
-    A batch that fails is halved until the requests at fault are alone: a few more predicts, not one for each request.
-    """
-    if not batch:
-        return []
-    try:
-        predictions = predict(batch[0].entry.runtime, block.concatenate([piece.instances for piece in batch]))
-        return _shared_out(predictions, batch)
-    except Exception as error:
-        if len(batch) == 1:
-            return [error if isinstance(error, ForkcastError) else _failed(error)]
-    middle = len(batch) // 2
-    return outcomes(batch[:middle]) + outcomes(batch[middle:])
-
-
-def _shared_out(predictions: Predictions, batch: list[Piece]) -> list[Outcome]:
-    answers: list[Outcome] = []
-    start = 0
-    for piece in batch:
-        stop = start + piece.stop - piece.start
-        answers.append(predictions.part(start, stop))
-        start = stop
-    return answers
-
-
-def _failed(cause: Exception) -> InferenceFailed:
-    failure = InferenceFailed()
-    failure.__cause__ = cause
-    return failure
-
-
-def joined(answers: list[Predictions]) -> Predictions:
-    """The answers to the chunks of one request, in order, as one."""
-    if len(answers) == 1:
-        return answers[0]
-    values = [value for answer in answers for value in answer.values]
-    probabilities = [answer.probabilities for answer in answers if answer.probabilities is not None]
-    return Predictions(values, np.concatenate(probabilities) if probabilities else None)

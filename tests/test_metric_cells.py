@@ -14,7 +14,8 @@ from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
-from app.metric_cells import ENTRY_BYTES, HEAD_BYTES, INITIAL_BYTES, WORD, Cell, Distribution, MetricFile, Tally
+from app.metric_cells import Cell, Distribution, Tally
+from app.metric_files import ENTRY_BYTES, HEAD_BYTES, INITIAL_BYTES, WORD, MetricFile
 
 BOUNDS = (0.25, 1.0, 2.5)
 MANY = 600

@@ -24,6 +24,20 @@ from tests.test_execution import Echo, run
 held = partial(MicroBatch, at_once_seconds=0.0)
 
 
+class Busy(Echo):
+    """Computes for so long at each batch, however long the texts are."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def predict(self, instances: Instances) -> Predictions:
+        until = time.perf_counter() + self.seconds
+        while time.perf_counter() < until:
+            pass
+        return super().predict(instances)
+
+
 def answers_of(executor: MicroBatch, runtime: Echo, requests: list[list[str]]) -> list[Any]:
     async def main() -> list[Any]:
         return await asyncio.gather(*(executor.run(runtime, texts) for texts in requests), return_exceptions=True)
@@ -278,18 +292,8 @@ def test_a_batch_that_cannot_be_formed_does_not_stop_the_queue() -> None:
     assert (text.values, following.values) == (["<a>"], ["<next>"])
 
 
-class Slow(Echo):
-    """Takes a millisecond a batch, however long the texts are."""
-
-    def predict(self, instances: Any) -> Predictions:
-        until = time.perf_counter() + 0.001
-        while time.perf_counter() < until:
-            pass
-        return super().predict(instances)
-
-
 def test_texts_much_longer_than_the_example_are_predicted_off_the_loop() -> None:
-    executor, runtime = held(8, budget_seconds=0.5), Slow()
+    executor, runtime = held(8, budget_seconds=0.5), Busy(0.001)
 
     async def main() -> tuple[set[int], set[int]]:
         runtime.threads.clear()
@@ -333,12 +337,7 @@ def test_who_waits_behind_a_long_batch_learns_of_the_deadline_while_it_runs() ->
 
 
 def test_a_large_request_costs_the_pace_what_all_its_parts_take() -> None:
-    class Slow(Echo):
-        def predict(self, instances: Instances) -> Predictions:
-            time.sleep(0.002)
-            return super().predict(instances)
-
-    pace, runtime = Pace(), Slow()
+    pace, runtime = Pace(), Busy(0.002)
     executor = held(4, pace=pace)
 
     run(executor, lambda: executor.run(runtime, [str(number) for number in range(400)]), runtime)
@@ -355,7 +354,7 @@ def test_a_row_that_is_as_cheap_alone_waits_for_no_other() -> None:
 
 
 def test_a_text_far_longer_than_the_example_is_held_where_it_would_keep_the_loop() -> None:
-    executor, runtime = MicroBatch(64, budget_seconds=0.0), Echo()
+    executor, runtime = MicroBatch(64, budget_seconds=0.0001), Echo()
 
     async def main() -> list[int]:
         threads = []
@@ -407,7 +406,7 @@ def test_what_is_predicted_at_once_does_not_overtake_those_who_wait() -> None:
 
 
 def test_while_a_batch_is_in_the_thread_nothing_is_predicted_at_once() -> None:
-    executor, runtime = MicroBatch(8, budget_seconds=0.0), Gate()
+    executor, runtime = MicroBatch(8, budget_seconds=0.0001), Gate()
     # Far larger than the example, and so not for the loop.
     large = "a" * 1000
 
@@ -454,16 +453,8 @@ def test_what_is_predicted_at_once_is_observed_as_one_that_did_not_wait() -> Non
 
 @pytest.mark.parametrize("text", ["a", "bad"])
 def test_what_is_predicted_at_once_costs_the_pace_what_it_takes(text: str) -> None:
-    class SlowAfterwards(Echo):
-        seconds = 0.0
-
-        def predict(self, instances: Instances) -> Predictions:
-            if self.seconds:
-                time.sleep(self.seconds)
-            return super().predict(instances)
-
-    pace, runtime = Pace(), SlowAfterwards()
-    executor = MicroBatch(64, pace=pace)
+    pace, runtime = Pace(), Busy()
+    executor = MicroBatch(64, budget_seconds=60.0, pace=pace)
 
     async def main() -> None:
         runtime.seconds = 0.005
@@ -476,3 +467,18 @@ def test_what_is_predicted_at_once_costs_the_pace_what_it_takes(text: str) -> No
     assert runtime.batches == [[text, "b"]] * 30
     # The warm-up's fades.
     assert 0.0045 < pace.seconds_for(1) < 1.0
+
+
+def test_what_one_turn_predicts_at_once_stays_within_the_budget() -> None:
+    runtime = Busy()
+    executor = MicroBatch(64, budget_seconds=0.02)
+
+    async def main() -> None:
+        runtime.seconds = 0.008
+        for _ in range(2):
+            await asyncio.gather(*(executor.run(runtime, [str(number)]) for number in range(6)))
+
+    run(executor, main, runtime)
+
+    # 8, 16 and 24 ms; the others wait for one batch, and the next turn has a budget of its own.
+    assert runtime.batches == [["0"], ["1"], ["2"], ["3", "4", "5"]] * 2

@@ -69,11 +69,12 @@ class Shortcut:
 
 async def whole_body(receive: Receive) -> bytes:
     """Raises ClientDisconnect where its sender leaves before the end."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message["type"] == "http.request" and message.get("more_body"):
+    parts: list[bytes] = []
+    more = True
+    while more:
         message = await receive()
-        body += message.get("body", b"")
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    return body
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

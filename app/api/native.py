@@ -1,35 +1,25 @@
 """Our own dialect: /predict, /predict_batch and /predict_sentiment/."""
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from starlette.exceptions import HTTPException
+from pydantic import TypeAdapter
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
 from app.api import documentation
 from app.api.deps import Serving, caller, serving
+from app.api.json_bodies import JSON, Body, Form, read
 from app.api.lean_route import Answering, Endpoint, LeanRoute
-from app.errors import BadInput, ModelNotReady, Problem
+from app.errors import ModelNotReady
 from app.input_schema import InputSchema, TextInput
 from app.predictor import Answer
 from app.runtimes.base import ModelMetadata
 
-JSON = b"application/json"
 TAGS: list[str | Enum] = ["predictions"]
-
-
-class Body(BaseModel):
-    """`entity_id` says whose columns a feature store fills in; without a store it changes nothing."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    entity_id: str | None = Field(default=None, max_length=256)
 
 
 class TextBody(Body):
@@ -50,15 +40,6 @@ class InstancesBody(Body):
 
 class ReviewBody(Body):
     review_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A route's body: what it predicts is in `field`, and is a `kind`."""
-
-    field: str
-    kind: type
-    adapter: TypeAdapter[Body]
 
 
 TEXT = Form("text", str, TypeAdapter[Body](TextBody))
@@ -191,39 +172,6 @@ async def predict_sentiment(scope: Scope, body: bytes) -> bytes:
 
 async def not_ready(scope: Scope, body: bytes) -> bytes:
     raise ModelNotReady("no model is loaded")
-
-
-def read(scope: Scope, body: bytes, form: Form) -> Any:
-    """What a body holds to predict; raises BadInput for one in another form, HTTPException for one that is not JSON."""
-    content_type = scope["state"]["headers"].get(b"content-type", JSON)
-    if content_type != JSON:
-        check_content_type(content_type)
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, f"The body is not valid JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise BadInput([Problem("body", "must be a JSON object")])
-    if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
-        return document[form.field]
-    try:
-        return getattr(form.adapter.validate_python(document), form.field)
-    except ValidationError as error:
-        raise BadInput([_problem(detail) for detail in error.errors(include_input=False)]) from None
-
-
-def check_content_type(content_type: bytes) -> None:
-    """Raises HTTPException for one that is not JSON, whatever its parameters."""
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type != JSON and not (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
-        raise HTTPException(415, f"The header Content-Type must be {JSON.decode()}")
-
-
-def _problem(detail: Any) -> Problem:
-    if detail["type"] == "extra_forbidden":
-        # Its name is the caller's, and no answer repeats input.
-        return Problem("body", "has a field that is not known here")
-    return Problem(str(detail["loc"][0]), detail["msg"])
 
 
 def prediction(answer: Answer, index: int) -> dict[str, Any]:

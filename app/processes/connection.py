@@ -51,8 +51,6 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._since_body = 0
-        # The most bytes read at once: so many of a head may have come before those that are counted since a body.
-        self._widest = 0
         self._refusal = HTTPStatus.BAD_REQUEST
         self._late_at = self.loop.time() + self.desk.limits.header_seconds
         self._unread_since = 0.0
@@ -80,7 +78,6 @@ class Connection(HttpToolsProtocol):
             head, end, body = data.partition(b"\r\n\r\n")
             data = UPGRADE.sub(IGNORED, head) + end + body
         self._since_body += len(data)
-        self._widest = max(self._widest, len(data))
         super().data_received(data)
         if self._since_body > MOST_HEADER_BYTES and not self.transport.is_closing():
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -96,11 +93,10 @@ class Connection(HttpToolsProtocol):
         self._late_at = self.loop.time() + self.desk.limits.header_seconds
 
     def on_headers_complete(self) -> None:
-        if self._since_body + self._widest > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
-            size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
-            if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
-                self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                raise ValueError("headers too large")
+        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise ValueError("headers too large")
         self._complete_scope()
         self._begin_exchange()
         self._in_head = False

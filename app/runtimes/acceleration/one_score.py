@@ -1,6 +1,6 @@
 """One score of a text, in as few steps of the interpreter as there can be; for a few texts numpy takes longer."""
 
-from collections import _count_elements  # type: ignore[attr-defined]
+from collections import Counter
 from collections.abc import Callable
 from math import exp, log, sqrt
 
@@ -67,9 +67,7 @@ class OneScore:
                 words = terms
             again = len(words) - len(set(words))
             if again:
-                counts: dict[str, int] = {}
-                _count_elements(counts, terms if again > 1 else words)
-                for term, count in counts.items():
+                for term, count in Counter(terms if again > 1 else words).items():
                     if count > 1 and (weight := self._find(term)):
                         more, larger = self._more[count]
                         score += more * weight.real
