@@ -124,7 +124,7 @@ def test_a_command_that_is_ended_meanwhile_leaves_the_files_as_they_were(
     command = [sys.executable, "-m", "app.reload", "--model", str(hangs)]
 
     ended = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
-    server.wait_for(lambda: files(uri.parent).get(uri.name) == digest(hangs))
+    server.wait_for(lambda: digest(uri) == digest(hangs))
     ended.terminate()
     _, told = ended.communicate(timeout=PATIENCE_SECONDS)
 
