@@ -27,7 +27,7 @@ from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
 from app.runtimes import build_runtime, newest_in, read_model
 from app.runtimes.artifact import Location
-from app.runtimes.base import ModelMetadata
+from app.runtimes.base import Loading, ModelMetadata
 from app.settings import Settings, SettingsInvalid, load_settings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
@@ -113,8 +113,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
 def load_models(settings: Settings) -> ModelStore:
     """The model that the settings name; without it an empty store, if they allow to start unready."""
     try:
-        artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
-        runtime = build_runtime(artifact, settings.acceleration)
+        artifact = read_model(locate(settings), loading_of(settings))
+        runtime = build_runtime(artifact, loading_of(settings))
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
             raise
@@ -129,6 +129,10 @@ def locate(settings: Settings) -> Location:
     if settings.model_repository is not None:
         return newest_in(settings.model_repository)
     return Location(Path(settings.model_uri))
+
+
+def loading_of(settings: Settings) -> Loading:
+    return Loading(settings.model_sha256, settings.max_model_bytes, settings.acceleration)
 
 
 def log_loaded(model: ModelMetadata) -> None:

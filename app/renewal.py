@@ -6,7 +6,7 @@ At a reload always; at a start only where the arbiter is not to load one that co
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import inputs_from_json, inputs_to_json
-from app.main import create_app, locate, log_loaded, make_content_filter, make_executor
+from app.main import create_app, loading_of, locate, log_loaded, make_content_filter, make_executor
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.predictor import Predictor
@@ -62,8 +62,8 @@ def prove(settings: Settings, served: ModelStore) -> str:
 
     For a process of its own: the candidate predicts here, and what it unpickles may do anything.
     """
-    artifact = read_model(locate(settings), pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
-    runtime = build_runtime(artifact, settings.acceleration)
+    artifact = read_model(locate(settings), loading_of(settings))
+    runtime = build_runtime(artifact, loading_of(settings))
     if served.metadata is not None:
         _check_alike(runtime.metadata, served.metadata)
     not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(runtime, settings)
@@ -126,10 +126,11 @@ def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelSto
     if proof.identity == models.identity and models.shared == (not proof.not_shared):
         return models
     # Not what is there by now under the same name or as the newest version; that it is pinned was proven.
-    artifact = read_model(proof.location, pin=None, max_bytes=settings.max_model_bytes)
+    loading = replace(loading_of(settings), pin=None)
+    artifact = read_model(proof.location, loading)
     if artifact.identity != proof.identity:
         raise ModelNotReady("the model or its manifest is another than the one that was proven", Refusal.CORRUPT)
-    build = partial(build_runtime, artifact, settings.acceleration)
+    build = partial(build_runtime, artifact, loading)
     if proof.not_shared:
         return ModelStore.unshared(proof.model, build, artifact.identity)
     return ModelStore(build(), artifact.identity)

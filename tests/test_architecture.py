@@ -60,6 +60,7 @@ ONLY_IN = {
     "app.runtimes.joblib_impl": ["runtimes/"],
     "app.runtimes.acceleration": ["runtimes/"],
     "app.runtimes.sklearn_routes": ["runtimes/"],
+    "app.runtimes.sklearn_model": ["runtimes/"],
     "app.runtimes.sklearn_runtime": ["runtimes/", "training/"],
     "app.runtimes.sklearn_schema": ["runtimes/"],
     "app.training": ["training/", "demo/"],

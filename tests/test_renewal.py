@@ -21,6 +21,7 @@ from app.processes.throwaway import answer_apart
 from app.renewal import Proof, adopt
 from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
+from app.runtimes.base import Loading
 from app.settings import Settings
 from tests.server.estimators import Bound, Refuser, Sleeper, Unpickled, start_thread
 
@@ -43,8 +44,8 @@ def settings(uri: Path) -> MakeSettings:
 
 @pytest.fixture
 def served(uri: Path) -> ModelStore:
-    artifact = read_model(Location(uri), pin=None, max_bytes=2**30)
-    return ModelStore(build_runtime(artifact), artifact.identity)
+    artifact = read_model(Location(uri), Loading())
+    return ModelStore(build_runtime(artifact, Loading()), artifact.identity)
 
 
 def dumped(model: Any, path: Path) -> Path:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact, Location, read_artifact
-from app.runtimes.base import Runtime
+from app.runtimes.base import Loading, Runtime
 from app.runtimes.repository import newest_version
 
-Acceleration = Literal["auto", "off"]
 JOBLIB = (".joblib", ".pkl", ".pickle")
 
 
@@ -18,13 +16,13 @@ def newest_in(repository: Path) -> Location:
     return newest_version(repository, JOBLIB)
 
 
-def read_model(location: Location, *, pin: str | None, max_bytes: int) -> Artifact:
+def read_model(location: Location, loading: Loading) -> Artifact:
     """The checked bytes of the artifact that lies there; nothing in them runs. Raises ModelNotReady."""
     _builder(location.path)
-    return read_artifact(location, pin=pin, max_bytes=max_bytes)
+    return read_artifact(location, pin=loading.pin, max_bytes=loading.max_bytes)
 
 
-def build_runtime(artifact: Artifact, acceleration: Acceleration = "auto") -> Runtime:
+def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
     """
     Load what was read, with a faster way to its answers where there is one; raises ModelNotReady with the reason.
 
@@ -32,10 +30,10 @@ def build_runtime(artifact: Artifact, acceleration: Acceleration = "auto") -> Ru
     itself does is the artifact's.
     """
     try:
-        runtime = _builder(artifact.path)(artifact)
+        runtime = _builder(artifact.path)(artifact, loading)
     except SystemExit as error:
         raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
-    if acceleration == "off":
+    if loading.acceleration == "off":
         return runtime
     from app.runtimes.acceleration import accelerated
 
@@ -44,10 +42,11 @@ def build_runtime(artifact: Artifact, acceleration: Acceleration = "auto") -> Ru
 
 def load_runtime(uri: str, *, pin: str | None, max_bytes: int) -> Runtime:
     """Read the artifact at `uri`, a path, and load it; raises ModelNotReady with the reason."""
-    return build_runtime(read_model(Location(Path(uri)), pin=pin, max_bytes=max_bytes))
+    loading = Loading(pin, max_bytes)
+    return build_runtime(read_model(Location(Path(uri)), loading), loading)
 
 
-def _builder(path: Path) -> Callable[[Artifact], Runtime]:
+def _builder(path: Path) -> Callable[[Artifact, Loading], Runtime]:
     if path.suffix in JOBLIB:
         from app.runtimes.joblib_impl import build
 

@@ -8,10 +8,25 @@ from typing import Any, Literal, Protocol
 from app.input_schema import InputSchema
 from app.instances import Array, Instances
 
+Acceleration = Literal["auto", "off"]
 Task = Literal["classification", "regression"]
 Label = str | int | float | bool
 # A classifier answers one label an instance, a regressor one number (or a list of them, with several outputs).
 Value = Label | list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """
+    What the operator asks of a model that is loaded.
+
+    `pin` is the sha256 in hex that alone is loaded, or the path of a file in sha256sum's form that is read at each
+    load; None: any. An artifact has at most `max_bytes`.
+    """
+
+    pin: str | None = None
+    max_bytes: int = 8 * 2**30
+    acceleration: Acceleration = "auto"
 
 
 @dataclass(frozen=True, slots=True)

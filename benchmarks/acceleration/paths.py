@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.instances import Instances
 from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
-from app.runtimes.base import Runtime
+from app.runtimes.base import Loading, Runtime
 from app.settings import ROOT
 from benchmarks.acceleration.stock_servers import ONE_THREAD
 from benchmarks.failures import RunFailed
@@ -45,8 +46,9 @@ def in_a_process(artifact: Path, bodies: Path, rounds: int) -> list[Row]:
 
 def costs(artifact: Path, bodies: Sequence[bytes], rounds: int) -> list[Row]:
     """Seconds of one predict by size and way: one number a round, in which the ways take turns in a drawn order."""
-    data = read_model(Location(artifact), pin=None, max_bytes=MOST_BYTES)
-    auto, own = build_runtime(data, "auto"), build_runtime(data, "off")
+    loading = Loading(max_bytes=MOST_BYTES)
+    data = read_model(Location(artifact), loading)
+    auto, own = build_runtime(data, loading), build_runtime(data, replace(loading, acceleration="off"))
     for runtime in (auto, own):
         runtime.prepare()
     instances = [next(iter(json.loads(body).values())) for body in bodies]

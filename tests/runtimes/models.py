@@ -51,6 +51,12 @@ class Model:
     features: Any
     names: Any = field(default=None)
 
+    @property
+    def values(self) -> list[Any]:
+        """What the estimator answers to the features, in the encoder's names."""
+        predicted = self.estimator.predict(self.features)
+        return list((predicted if self.names is None else self.names[predicted]).tolist())
+
 
 def on_texts(estimator: Any, labels: Any = LABELS) -> Model:
     estimator.fit(TEXTS, labels)

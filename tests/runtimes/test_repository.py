@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from app.errors import ModelNotReady, Refusal
 from app.runtimes import newest_in, read_model
 from app.runtimes.artifact import Artifact
+from app.runtimes.base import Loading
 from app.runtimes.repository import version_key
 
 
@@ -29,7 +30,7 @@ def add(repository: Path, version: str, name: str = "churn", file: str = "model.
 
 
 def newest(repository: Path, pin: str | None = None) -> Artifact:
-    return read_model(newest_in(repository), pin=pin, max_bytes=2**20)
+    return read_model(newest_in(repository), Loading(pin))
 
 
 def refused(repository: Path) -> str:

@@ -18,7 +18,7 @@ from app.instances import Instances
 from app.runtimes import acceleration, build_runtime, load_runtime, read_model
 from app.runtimes.acceleration.accelerated_runtime import MOST_ROWS, UNEQUAL, AcceleratedRuntime
 from app.runtimes.artifact import Location
-from app.runtimes.base import ModelMetadata, Predictions
+from app.runtimes.base import Loading, ModelMetadata, Predictions
 from tests.conftest import LABELS, TEXTS, MakeClient
 from tests.runtimes.acceleration.fakes import PROBES, ByHeart, CheapForMany, CheapForOne, own, with_golden
 from tests.test_execution import Echo
@@ -298,11 +298,11 @@ def by_heart(estimator: Any, metadata: ModelMetadata) -> ByHeart:
 
 def test_with_acceleration_off_none_is_built(monkeypatch: pytest.MonkeyPatch, text_artifact: Path) -> None:
     monkeypatch.setattr(acceleration, "BUILDERS", (by_heart,))
-    artifact = read_model(Location(text_artifact), pin=None, max_bytes=2**24)
+    artifact = read_model(Location(text_artifact), Loading())
 
-    assert isinstance(build_runtime(artifact), AcceleratedRuntime)
-    assert build_runtime(artifact, "off").metadata.acceleration == "none"
-    assert not isinstance(build_runtime(artifact, "off"), AcceleratedRuntime)
+    assert isinstance(build_runtime(artifact, Loading()), AcceleratedRuntime)
+    assert build_runtime(artifact, Loading(acceleration="off")).metadata.acceleration == "none"
+    assert not isinstance(build_runtime(artifact, Loading(acceleration="off")), AcceleratedRuntime)
 
 
 def test_where_no_builder_knows_the_estimator_or_one_raises_the_runtime_stays_as_it_was(

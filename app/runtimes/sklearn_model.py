@@ -1,0 +1,139 @@
+"""A runtime of a fitted scikit-learn estimator, whatever file it came from: what must hold of it, and what it says."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.validation import check_is_fitted
+
+from app.errors import ModelNotReady, Refusal
+from app.input_schema import InputSchema, inputs_from_json
+from app.runtimes.artifact import Artifact
+from app.runtimes.base import Golden, ModelMetadata
+from app.runtimes.sklearn_runtime import SklearnRuntime
+from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
+
+# What holds no estimator: passed over quickly, for a vocabulary has a million of them.
+SIMPLE = (str, int, float, bool, bytes, np.generic, type, FunctionType, BuiltinFunctionType, ModuleType, type(None))
+
+
+def sklearn_runtime(loaded: Any, artifact: Artifact, *, platform: str) -> SklearnRuntime:
+    """
+    What was loaded from the artifact, an estimator or one beside a LabelEncoder, as a runtime; raises ModelNotReady.
+
+    `platform` names the format in metadata.
+    """
+    path = artifact.path
+    estimator, encoder = _estimator_and_encoder(loaded)
+    _check_usable(estimator)
+    parts = list(_parts(estimator, set()))
+    for part in parts:
+        # A pickled n_jobs would start threads or processes in every worker at every call.
+        if hasattr(part, "n_jobs"):
+            with contextlib.suppress(AttributeError):
+                part.n_jobs = 1
+        if isinstance(part, TEXT_VECTORIZERS) and part.input != "content":
+            # It opens files, whose names would come from the network.
+            raise ModelNotReady(f"{path}: has a vectorizer with input={part.input!r}; only 'content' is served")
+    if any(map(_gives_several_labels, [estimator, *parts])):
+        raise ModelNotReady(f"{path}: a classifier with several outputs is not served")
+    return SklearnRuntime(estimator, _metadata(artifact, estimator, encoder, platform), encoded=encoder is not None)
+
+
+def check_library_versions(artifact: Artifact) -> None:
+    """Of its manifest, against those here; raises ModelNotReady."""
+    libraries = (artifact.manifest or {}).get("libraries", {})
+    if not isinstance(libraries, Mapping):
+        raise ModelNotReady(f"{artifact.path}: its manifest has no usable libraries", Refusal.CORRUPT)
+    fitted_with = libraries.get("scikit-learn", sklearn.__version__)
+    if fitted_with != sklearn.__version__:
+        raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {fitted_with}, here is {sklearn.__version__}")
+
+
+def _estimator_and_encoder(loaded: Any) -> tuple[Any, LabelEncoder | None]:
+    parts = list(loaded.values()) if isinstance(loaded, Mapping) else loaded
+    if isinstance(parts, list | tuple):
+        encoders = [part for part in parts if isinstance(part, LabelEncoder)]
+        others = [part for part in parts if not isinstance(part, LabelEncoder)]
+        if len(encoders) == 1 and len(others) == 1:
+            return others[0], encoders[0]
+    return loaded, None
+
+
+def _check_usable(estimator: Any) -> None:
+    if not hasattr(estimator, "predict"):
+        raise ModelNotReady(f"the artifact holds a {type(estimator).__name__}, which cannot predict")
+    try:
+        if isinstance(estimator, BaseEstimator):
+            check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise ModelNotReady(f"the {type(estimator).__name__} in the artifact was never fitted") from error
+
+
+def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Every object within the estimator, fitted clones and chosen candidates among them."""
+    if isinstance(value, SIMPLE) or id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif hasattr(value, "__dict__"):
+        yield value
+        value = list(vars(value).values())
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
+        for item in value:
+            yield from _parts(item, seen)
+
+
+def _gives_several_labels(part: Any) -> bool:
+    binarizer = getattr(part, "label_binarizer_", getattr(part, "_label_binarizer", None))
+    several = str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+    return several or isinstance(getattr(part, "classes_", None), list)
+
+
+def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None, platform: str) -> ModelMetadata:
+    classes = getattr(estimator, "classes_", None) if _classifies(estimator) else None
+    try:
+        if encoder is not None and classes is not None:
+            classes = encoder.inverse_transform(classes)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
+    return ModelMetadata(
+        name=artifact.name,
+        version=artifact.version,
+        sha256=artifact.sha256,
+        platform=platform,
+        task="classification" if classes is not None else "regression",
+        inputs=_inputs(artifact, estimator),
+        classes=() if classes is None else tuple(np.asarray(classes).tolist()),
+        goldens=_goldens(artifact),
+    )
+
+
+def _classifies(estimator: Any) -> bool:
+    return isinstance(estimator, BaseEstimator) and is_classifier(estimator)
+
+
+def _goldens(artifact: Artifact) -> tuple[Golden, ...]:
+    try:
+        goldens = (artifact.manifest or {}).get("goldens", [])
+        return tuple(Golden(each["instance"], each["value"], each["probabilities"]) for each in goldens)
+    except (KeyError, TypeError) as error:
+        raise ModelNotReady(f"{artifact.path}: its manifest has no usable goldens", Refusal.CORRUPT) from error
+
+
+def _inputs(artifact: Artifact, estimator: Any) -> InputSchema:
+    if artifact.manifest is None:
+        return infer_inputs(estimator)
+    try:
+        return inputs_from_json(artifact.manifest["inputs"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelNotReady(
+            f"{artifact.path}: its manifest has no usable inputs ({type(error).__name__})", Refusal.CORRUPT
+        ) from error

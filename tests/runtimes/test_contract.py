@@ -1,0 +1,188 @@
+"""What holds of a runtime whatever format its artifact has: each of them, around each model that it can hold."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from app import instances as block
+from app.errors import ModelNotReady, Refusal
+from app.instances import Instances
+from app.runtimes import load_runtime
+from app.runtimes.base import Runtime
+from tests.environments import own_environment
+from tests.runtimes import models
+from tests.runtimes.formats import FORMATS, Format
+from tests.runtimes.models import MAKERS, Model
+
+HELD = [(each, name) for each in FORMATS for name in MAKERS if name not in each.without]
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(params=HELD, ids=lambda held: f"{held[0].name}: {held[1]}", scope="module")
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Runtime]:
+    """Each model in each format, fitted and loaded once for all tests here."""
+    saved, name = request.param
+    model = models.model(name)
+    path = tmp_path_factory.mktemp("models") / saved.file
+    saved.save(model, path)
+    return model, load_runtime(str(path), pin=None, max_bytes=2**24)
+
+
+@pytest.fixture(params=FORMATS, ids=lambda saved: saved.name)
+def saved(request: pytest.FixtureRequest) -> Format:
+    return request.param
+
+
+@pytest.fixture
+def artifact(saved: Format, tmp_path: Path) -> Path:
+    path = tmp_path / saved.file
+    saved.save(models.model(saved.plain), path)
+    return path
+
+
+def rows(runtime: Runtime, instances: list[Any]) -> Instances:
+    return runtime.metadata.inputs.block(instances, str)
+
+
+def assert_equal(found: Any, expected: Any) -> None:
+    """Numbers may differ in the last digits: a batch is not added up in the order of a single row."""
+    if np.asarray(expected).dtype.kind == "f":
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    else:
+        assert list(found) == list(expected)
+
+
+def test_there_is_one_prediction_per_instance_in_order_and_it_is_the_estimator_s_own(
+    served: tuple[Model, Runtime],
+) -> None:
+    model, runtime = served
+
+    answered = runtime.predict(rows(runtime, model.instances))
+
+    assert_equal(answered.values, model.values)
+
+
+def test_values_have_the_json_type_of_the_estimator_s_answer(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+
+    values = list(runtime.predict(rows(runtime, model.instances)).values)
+
+    assert [type(value) for value in values] == [type(value) for value in model.values]
+    assert orjson.loads(orjson.dumps(values)) == values
+
+
+def test_every_label_is_one_of_the_classes_by_value_and_type(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+
+    values = runtime.predict(rows(runtime, model.instances)).values
+
+    classes = [(type(label), label) for label in runtime.metadata.classes]
+    if runtime.metadata.task == "regression":
+        assert classes == []
+    else:
+        assert {(type(value), value) for value in values} <= set(classes)
+
+
+def test_classes_are_those_of_the_estimator_or_of_its_encoder(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+
+    names = getattr(model.estimator, "classes_", None) if model.names is None else model.names
+    assert list(runtime.metadata.classes) == ([] if names is None else names.tolist())
+
+
+def test_probabilities_are_the_estimator_s_own_in_the_order_of_the_classes(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+
+    probabilities = runtime.predict(rows(runtime, model.instances)).probabilities
+
+    if hasattr(model.estimator, "predict_proba"):
+        np.testing.assert_allclose(probabilities, model.estimator.predict_proba(model.features), rtol=1e-12)
+        assert probabilities.shape == (len(model.instances), len(runtime.metadata.classes))
+    else:
+        assert probabilities is None
+
+
+def test_one_block_of_many_answers_as_many_blocks_of_one(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+    blocks = [rows(runtime, [instance]) for instance in model.instances]
+    alone = [runtime.predict(each) for each in blocks]
+
+    together = runtime.predict(block.concatenate(blocks))
+
+    assert_equal(together.values, [value for each in alone for value in each.values])
+    if together.probabilities is not None:
+        assert_equal(together.probabilities, [each.probabilities[0] for each in alone])
+
+
+def test_a_part_of_a_block_answers_as_its_instances_do(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+    whole = rows(runtime, model.instances)
+
+    found = runtime.predict(block.part(whole, 2, 5))
+
+    assert_equal(found.values, runtime.predict(whole).part(2, 5).values)
+
+
+def test_the_example_can_be_predicted(served: tuple[Model, Runtime]) -> None:
+    _, runtime = served
+
+    answered = runtime.predict(rows(runtime, [runtime.metadata.inputs.example]))
+
+    assert len(answered.values) == 1
+
+
+def test_an_artifact_is_named_after_its_file_and_versioned_by_its_sha256(artifact: Path, saved: Format) -> None:
+    metadata = load_runtime(str(artifact), pin=None, max_bytes=2**24).metadata
+
+    assert metadata.sha256 == saved.sha256(artifact)
+    assert (metadata.name, metadata.version) == ("churn", metadata.sha256[:12])
+
+
+def test_the_pinned_artifact_is_loaded_and_no_other(artifact: Path, saved: Format) -> None:
+    load_runtime(str(artifact), pin=saved.sha256(artifact), max_bytes=2**24)
+
+    assert refusal(artifact, pin=hashlib.sha256(b"another").hexdigest()).refusal is Refusal.UNPINNED
+
+
+def test_an_artifact_that_others_may_write_is_refused(artifact: Path) -> None:
+    artifact.chmod(0o777)
+
+    assert refusal(artifact).refusal is Refusal.UNTRUSTED
+
+
+def test_an_artifact_of_too_many_bytes_is_refused(artifact: Path) -> None:
+    assert refusal(artifact, max_bytes=20).reason.endswith("more than the 20 allowed")
+
+
+def test_only_the_chosen_format_s_libraries_are_imported(saved: Format, artifact: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", IMPORTED, str(artifact)],
+        cwd=ROOT, env=own_environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    others = {library for each in FORMATS for library in each.libraries} - set(saved.libraries)
+    assert others.isdisjoint(told.stdout.split())
+    assert set(saved.libraries) <= set(told.stdout.split())
+
+
+IMPORTED = """
+import sys
+from app.runtimes import load_runtime
+assert not {"joblib", "sklearn", "skops", "onnxruntime", "mlflow"} & sys.modules.keys()
+load_runtime(sys.argv[1], pin=None, max_bytes=2**24)
+print(*(name for name in sys.modules if "." not in name))
+"""
+
+
+def refusal(path: Path, pin: str | None = None, max_bytes: int = 2**24) -> ModelNotReady:
+    with pytest.raises(ModelNotReady) as caught:
+        load_runtime(str(path), pin=pin, max_bytes=max_bytes)
+    assert caught.value.reason.startswith(str(path.parent))
+    assert "\n" not in caught.value.reason
+    return caught.value
