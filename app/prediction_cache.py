@@ -13,13 +13,14 @@ from app.execution import Executor
 from app.instances import Instances
 from app.runtimes.base import Predictions, Runtime, Value
 
-Key = tuple[str, str, str | bytes]
+Key = tuple[Runtime, str | bytes]
 Known = tuple[Value, list[float] | None]
 
 
 class PredictionCache:
     """
-    An Executor that predicts only what it has not lately answered for the same version of the model.
+    An Executor that predicts only what it has not lately answered for the same runtime: one version of one model, or
+    one output of it.
 
     Holds `entries` rows, and lets go of the one that was least recently asked for. One worker's alone: a reload
     replaces the workers, and with them all that they remember.
@@ -34,8 +35,7 @@ class PredictionCache:
         self._executor.warm_up(runtime, example)
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
-        model = runtime.metadata
-        keys = [(model.name, model.version, row) for row in canonical_rows(instances)]
+        keys = [(runtime, row) for row in canonical_rows(instances)]
         # What is found is held by the answer itself, for while the rest is predicted others may push it out.
         answers = [self._find(key) for key in keys]
         missing = [index for index, answer in enumerate(answers) if answer is None]

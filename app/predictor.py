@@ -12,7 +12,8 @@ from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem, Refusal
 from app.execution import Executor, watched
 from app.model_store import ModelStore
-from app.runtimes.base import Golden, ModelMetadata, Predictions, Runtime
+from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value
+from app.runtimes.output import OutputRuntime
 
 # Another processor may add in another order; a wrong or damaged model is far beyond this.
 GOLDEN_TOLERANCE = 1e-9
@@ -20,10 +21,17 @@ GOLDEN_TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The predictions, and the model that made them."""
+    """The predictions, and the model that made them; where one `output` was asked for, it alone is to be answered."""
 
     model: ModelMetadata
     predictions: Predictions
+    output: Output | None = None
+
+    def value(self, index: int) -> Value:
+        """Of the output that was asked for: a number or a label, or a list of them, of instance `index`."""
+        if self.output == "predict_proba":
+            return self.predictions.probabilities_of(index)
+        return self.predictions.values[index]
 
 
 class Predictor:
@@ -36,10 +44,16 @@ class Predictor:
         self._executor = executor
         self._content_filter = content_filter
         self._most_rows = most_rows
+        # What no prediction has in it.
+        self._computed: dict[Output, OutputRuntime] = {}
 
-    async def predict(self, instances: Sequence[Any], field: str, caller: Caller, *, listed: bool) -> Answer:
+    async def predict(
+        self, instances: Sequence[Any], field: str, caller: Caller, *, listed: bool, output: str | None = None
+    ) -> Answer:
         """
         Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them.
+
+        `output`, where given, is one of the model's, to be computed in place of a prediction.
 
         Raises BadInput, RefusedByModel, ContentRejected, ModelNotReady, DeadlineExceeded, CallerLeft or
         InferenceFailed.
@@ -49,8 +63,11 @@ class Predictor:
             raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {len(instances)}")])
         rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
         self._content_filter.check(block.texts(rows))
-        predictions = await self._executor.run(runtime, rows, caller)
-        return Answer(runtime.metadata, predictions)
+        if output is None:
+            return Answer(runtime.metadata, await self._executor.run(runtime, rows, caller))
+        known = _known_output(output, runtime.metadata)
+        predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
+        return Answer(runtime.metadata, predictions, known)
 
     def warm_up(self) -> None:
         """
@@ -64,7 +81,11 @@ class Predictor:
             runtime.prepare()
             for golden in runtime.metadata.goldens:
                 _check_golden(golden, runtime)
-            self._executor.warm_up(runtime, inputs.block([inputs.example], str))
+            example = inputs.block([inputs.example], str)
+            self._executor.warm_up(runtime, example)
+            for output in in_no_prediction(runtime.metadata):
+                self._computed[output] = OutputRuntime(runtime, output)
+                self._executor.warm_up(self._computed[output], example)
         except ModelNotReady:
             raise
         except Exception as error:
@@ -73,9 +94,22 @@ class Predictor:
             raise ModelNotReady(reason, refusal) from error
 
 
+def in_no_prediction(model: ModelMetadata) -> list[Output]:
+    """What it computes only where it is asked to."""
+    predicted = {"predict", "predict_proba"} if model.has_probabilities else {"predict"}
+    return [output for output in model.outputs if output not in predicted]
+
+
+def _known_output(output: str, model: ModelMetadata) -> Output:
+    for known in model.outputs:
+        if known == output:
+            return known
+    raise BadInput([Problem("output", f"must be one of {', '.join(model.outputs)}")])
+
+
 def _check_golden(golden: Golden, runtime: Runtime) -> None:
     answer = watched(runtime, runtime.metadata.inputs.block([golden.instance], str))
-    if runtime.metadata.task == "classification" and list(answer.values) != [golden.value]:
+    if runtime.metadata.task != "regression" and list(answer.values) != [golden.value]:
         raise ModelNotReady("the model answers another label than when it was trained", Refusal.GOLDENS)
     expected: Any = golden.value if runtime.metadata.task == "regression" else golden.probabilities
     given: Any = answer.values[0] if answer.probabilities is None else answer.probabilities[0]

@@ -50,8 +50,10 @@ class Proof:
     def from_json(cls, text: str) -> "Proof":
         told: dict[str, Any] = json.loads(text)
         model, location = told["model"], told["location"]
-        inputs, classes = inputs_from_json(model["inputs"]), tuple(model["classes"])
-        metadata = ModelMetadata(**{**model, "inputs": inputs, "classes": classes, "goldens": ()})
+        lists = {name: tuple(model[name]) for name in ("classes", "outputs")}
+        several = tuple(map(tuple, model["classes_of_labels"]))
+        inputs = inputs_from_json(model["inputs"])
+        metadata = ModelMetadata(**{**model, **lists, "classes_of_labels": several, "inputs": inputs, "goldens": ()})
         found = Location(**{**location, "path": Path(location["path"])})
         return cls(told["identity"], found, metadata, told["not_shared"])
 

@@ -23,6 +23,7 @@ from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading
 from app.settings import Settings
+from tests.runtimes import models
 from tests.server.estimators import Bound, Refuser, Sleeper, Unpickled, start_thread
 
 ROWS = [[0.0, 1.0], [1.0, 0.0]]
@@ -44,6 +45,10 @@ def settings(uri: Path) -> MakeSettings:
 
 @pytest.fixture
 def served(uri: Path) -> ModelStore:
+    return held(uri)
+
+
+def held(uri: Path) -> ModelStore:
     artifact = read_model(Location(uri), Loading())
     return ModelStore(build_runtime(artifact, Loading()), artifact.identity)
 
@@ -283,6 +288,17 @@ def test_a_proof_says_the_same_after_its_way_through_a_pipe(
     proof = Proof.from_json(prove_apart(settings(), ModelStore(None)))
 
     assert proof == Proof(served.identity, Location(uri), served.current.metadata, "")
+    assert Proof.from_json(proof.to_json()) == proof
+
+
+@pytest.mark.parametrize("name", ["forest of two labels", "forest of float classes", "columns and a forest"])
+def test_a_proof_tells_of_any_model_what_the_model_says_of_itself(tmp_path: Path, name: str) -> None:
+    joblib.dump(models.model(name).artifact, tmp_path / "churn.joblib")
+    loaded = held(tmp_path / "churn.joblib")
+    assert loaded.metadata is not None
+
+    proof = Proof(loaded.identity, Location(tmp_path / "churn.joblib"), loaded.metadata, "")
+
     assert Proof.from_json(proof.to_json()) == proof
 
 

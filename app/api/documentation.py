@@ -1,6 +1,6 @@
 """The OpenAPI document in the loaded model's own terms, and the page that shows it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from app.input_schema import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, InputSchema, TableInput
-from app.runtimes.base import ModelMetadata
+from app.runtimes.base import ModelMetadata, Output, names_of
 
 # Of that package only the files of Swagger UI are used: the page must not fetch them from anywhere else.
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 Schema = dict[str, Any]
+Members = dict[str, Schema]
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_TEXT_CHARACTERS}
@@ -25,6 +26,8 @@ MODEL: Schema = {
     "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
     "required": ["name", "version"],
 }
+PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+NUMBERS: Schema = {"anyOf": [{"type": "number"}, {"type": "array"}]}
 PROBLEM: Schema = {
     "type": "object",
     "properties": {
@@ -88,22 +91,51 @@ def column_schema(column: Column) -> Schema:
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
 
-def prediction_properties(model: ModelMetadata) -> dict[str, Schema]:
-    """What is answered for one instance."""
+def predictions_of(model: ModelMetadata) -> list[Members]:
+    """What is answered for one instance: the members of its prediction, or the one of an output that was asked for."""
+    computed: list[Members] = [{output: _computed(output, model)} for output in model.outputs]
+    return [_prediction(model), *computed]
+
+
+def _prediction(model: ModelMetadata) -> Members:
     if model.task == "regression":
-        return {"prediction": {"anyOf": [{"type": "number"}, {"type": "array"}]}}
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
-    return {
-        "label": {"enum": list(model.classes)},
-        "score": probability,
-        "probabilities": {"type": "object", "properties": dict.fromkeys(model.class_names, probability)},
-    }
+        return {"prediction": NUMBERS}
+    if model.classes_of_labels:
+        return {
+            "label": {"type": "array", "prefixItems": [{"enum": list(each)} for each in model.classes_of_labels]},
+            "score": {"type": "array", "items": PROBABILITY},
+            "probabilities": {
+                "type": "array",
+                "prefixItems": [_by_class(names_of(classes)) for classes in model.classes_of_labels],
+            },
+        }
+    label: Schema = {"enum": list(model.classes)} if model.classes else {"type": "integer"}
+    return {"label": label, "score": PROBABILITY, "probabilities": _by_class(model.class_names)}
 
 
-def answered(properties: dict[str, Schema], required: list[str]) -> Schema:
-    """An answer's members, with the model and the request's id."""
-    properties = {**properties, "model": MODEL, "request_id": {"type": "string"}}
-    return {"type": "object", "properties": properties, "required": [*required, "model", "request_id"]}
+def _computed(output: Output, model: ModelMetadata) -> Schema:
+    if output == "predict":
+        return next(iter(_prediction(model).values()))
+    return {"type": "array", "items": PROBABILITY} if output == "predict_proba" else NUMBERS
+
+
+def _by_class(names: Sequence[str]) -> Schema:
+    return {"type": "object", "properties": dict.fromkeys(names, PROBABILITY)}
+
+
+def listed(predictions: list[Members]) -> Schema:
+    """As many as there were instances, each in one of the forms."""
+    return {"type": "array", "items": {"anyOf": [{"type": "object", "properties": each} for each in predictions]}}
+
+
+def answered(forms: list[Members]) -> Schema:
+    """An answer in one of several forms, whose first member is always there, with the model and the request's id."""
+    signature: Members = {"model": MODEL, "request_id": {"type": "string"}}
+    alternatives = [
+        {"type": "object", "properties": {**form, **signature}, "required": [next(iter(form)), *signature]}
+        for form in forms
+    ]
+    return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
 def operation(*, takes: Schema, example: Any, gives: Schema) -> Schema:

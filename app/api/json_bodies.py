@@ -21,6 +21,12 @@ class Body(BaseModel):
     entity_id: str | None = Field(default=None, max_length=256)
 
 
+class OutputBody(Body):
+    """`output` is one of what the model computes, for a request that asks for it in place of a prediction."""
+
+    output: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What a route predicts is in `field`, and is a `kind`; the adapter knows the whole body."""
@@ -30,8 +36,12 @@ class Form:
     adapter: TypeAdapter[Body]
 
 
-def read(scope: Scope, body: bytes, form: Form) -> Any:
-    """What a body holds to predict; raises BadInput for one in another form, HTTPException for one that is not JSON."""
+def read(scope: Scope, body: bytes, form: Form) -> tuple[Any, str | None]:
+    """
+    What a body holds to predict, and the output that it asks for.
+
+    Raises BadInput for one in another form, HTTPException for one that is not JSON.
+    """
     content_type = scope["state"]["headers"].get(b"content-type", JSON)
     if content_type != JSON:
         _check_content_type(content_type)
@@ -42,9 +52,10 @@ def read(scope: Scope, body: bytes, form: Form) -> Any:
     if not isinstance(document, dict):
         raise BadInput([Problem("body", "must be a JSON object")])
     if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
-        return document[form.field]
+        return document[form.field], None
     try:
-        return getattr(form.adapter.validate_python(document), form.field)
+        checked = form.adapter.validate_python(document)
+        return getattr(checked, form.field), getattr(checked, "output", None)
     except ValidationError as error:
         raise BadInput([_problem(detail) for detail in error.errors(include_input=False)]) from None
 

@@ -1,7 +1,6 @@
 """Our own dialect: /predict, /predict_batch and /predict_sentiment/."""
 
 from enum import Enum
-from functools import cache
 from typing import Any
 
 import orjson
@@ -12,29 +11,29 @@ from starlette.types import ASGIApp, Message, Scope
 
 from app.api import documentation
 from app.api.deps import Serving, caller, serving
-from app.api.json_bodies import JSON, Body, Form, read
+from app.api.json_bodies import JSON, Body, Form, OutputBody, read
 from app.api.lean_route import Answering, Endpoint, LeanRoute
+from app.api.native_answers import prediction, signed
 from app.errors import ModelNotReady
 from app.input_schema import InputSchema, TextInput
-from app.predictor import Answer
 from app.runtimes.base import ModelMetadata
 
 TAGS: list[str | Enum] = ["predictions"]
 
 
-class TextBody(Body):
+class TextBody(OutputBody):
     text: str
 
 
-class TextsBody(Body):
+class TextsBody(OutputBody):
     texts: list[Any]
 
 
-class FeaturesBody(Body):
+class FeaturesBody(OutputBody):
     features: Any
 
 
-class InstancesBody(Body):
+class InstancesBody(OutputBody):
     instances: list[Any]
 
 
@@ -86,14 +85,14 @@ def add_routes(router: APIRouter, model: ModelMetadata | None) -> None:
 def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: bool = False) -> None:
     """A route that takes one instance, or a list of them."""
     instance = documentation.instance_schema(model.inputs)
-    prediction = documentation.prediction_properties(model)
+    predictions = documentation.predictions_of(model)
     many = {"type": "array", "items": instance, "minItems": 1}
-    takes = {form.field: instance if one else many, "entity_id": {"type": ["string", "null"], "maxLength": 256}}
-    if one:
-        gives = documentation.answered(prediction, list(prediction)[:1])
-    else:
-        listed = {"type": "array", "items": {"type": "object", "properties": prediction}}
-        gives = documentation.answered({"predictions": listed}, ["predictions"])
+    takes = {
+        form.field: instance if one else many,
+        "entity_id": {"type": ["string", "null"], "maxLength": 256},
+        "output": {"enum": [*model.outputs, None]},
+    }
+    forms = predictions if one else [{"predictions": documentation.listed(predictions)}]
     router.add_api_route(
         path,
         Endpoint(predict_one(form) if one else predict_batch(form)),
@@ -104,9 +103,9 @@ def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: 
         name=path.strip("/"),
         description="One prediction." if one else "One prediction for each instance, in their order.",
         openapi_extra=documentation.operation(
-            takes=documentation.object_of(takes, optional=frozenset({"entity_id"})),
+            takes=documentation.object_of(takes, optional=frozenset({"entity_id", "output"})),
             example={form.field: model.inputs.example if one else [model.inputs.example]},
-            gives=gives,
+            gives=documentation.answered(forms),
         ),
     )
 
@@ -145,8 +144,9 @@ def predict_one(form: Form) -> Answering:
     field = form.field
 
     async def predict(scope: Scope, body: bytes) -> bytes:
-        instance = read(scope, body, form)
-        answer = await serving(scope).predictor.predict([instance], field, caller(scope), listed=False)
+        instance, output = read(scope, body, form)
+        predictor = serving(scope).predictor
+        answer = await predictor.predict([instance], field, caller(scope), listed=False, output=output)
         return signed(orjson.dumps(prediction(answer, 0)), answer, scope)
 
     return predict
@@ -156,8 +156,9 @@ def predict_batch(form: Form) -> Answering:
     field = form.field
 
     async def predict(scope: Scope, body: bytes) -> bytes:
-        instances = read(scope, body, form)
-        answer = await serving(scope).predictor.predict(instances, field, caller(scope), listed=True)
+        instances, output = read(scope, body, form)
+        predictor = serving(scope).predictor
+        answer = await predictor.predict(instances, field, caller(scope), listed=True, output=output)
         predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
         return signed(orjson.dumps({"predictions": predictions}), answer, scope)
 
@@ -165,35 +166,10 @@ def predict_batch(form: Form) -> Answering:
 
 
 async def predict_sentiment(scope: Scope, body: bytes) -> bytes:
-    text = read(scope, body, REVIEW)
+    text, _ = read(scope, body, REVIEW)
     answer = await serving(scope).predictor.predict([text], "review_text", caller(scope), listed=False)
     return orjson.dumps({"sentiment": answer.predictions.values[0]})
 
 
 async def not_ready(scope: Scope, body: bytes) -> bytes:
     raise ModelNotReady("no model is loaded")
-
-
-def prediction(answer: Answer, index: int) -> dict[str, Any]:
-    """The answer to instance `index`; `score` is the probability of `label`."""
-    value = answer.predictions.values[index]
-    if answer.model.task == "regression":
-        return {"prediction": value}
-    if answer.predictions.probabilities is None:
-        return {"label": value}
-    row = answer.predictions.probabilities_of(index)
-    probabilities = dict(zip(answer.model.class_names, row, strict=True))
-    return {"label": value, "score": row[answer.model.classes.index(value)], "probabilities": probabilities}
-
-
-def signed(document: bytes, answer: Answer, scope: Scope) -> bytes:
-    """The JSON object of an answer, with who answered what; a request id has no character that JSON escapes."""
-    request_id = scope["state"]["request_id"].encode()
-    return b'%b,"model":%b,"request_id":"%b"}' % (
-        document[:-1], identity(answer.model.name, answer.model.version), request_id
-    )  # fmt: skip
-
-
-@cache
-def identity(name: str, version: str) -> bytes:
-    return orjson.dumps({"name": name, "version": version})

@@ -1,17 +1,20 @@
 """The contract between Forkcast and a loaded model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from app.input_schema import InputSchema
 from app.instances import Array, Instances
 
 Acceleration = Literal["auto", "off"]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "clustering", "outlier_detection"]
+# What a model computes of an instance, by the names of scikit-learn's methods.
+Output = Literal["predict", "predict_proba", "decision_function", "transform"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
 Label = str | int | float | bool
-# A classifier answers one label an instance, a regressor one number (or a list of them, with several outputs).
+# One label an instance, or one number; a list of them where the model gives several.
 Value = Label | list[Any]
 
 
@@ -43,7 +46,11 @@ class ModelMetadata:
     """
     `classes` are in the order of the probabilities' columns; empty for a model without classes.
 
-    `acceleration` names the code that predicts beside the model's own; none, or unequal where it was found to differ.
+    A classifier that gives an instance several labels has `classes_of_labels` in their place, one tuple a label; its
+    probabilities have the columns of the first label's classes, then those of the second's, and so on.
+
+    `outputs` are what it computes. `acceleration` names the code that predicts beside the model's own; none, or unequal
+    where it was found to differ.
     """
 
     name: str
@@ -55,12 +62,22 @@ class ModelMetadata:
     classes: tuple[Label, ...] = ()
     goldens: tuple[Golden, ...] = field(default=(), repr=False)
     acceleration: str = "none"
+    classes_of_labels: tuple[tuple[Label, ...], ...] = ()
+    outputs: tuple[Output, ...] = ("predict",)
     class_names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # JSON has only strings for keys: `probabilities` maps these to numbers.
-        names = tuple(label if isinstance(label, str) else json.dumps(label) for label in self.classes)
-        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "class_names", names_of(self.classes))
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether its predictions have some."""
+        return "predict_proba" in self.outputs and bool(self.classes or self.classes_of_labels)
+
+
+def names_of(classes: Iterable[Label]) -> tuple[str, ...]:
+    """JSON has only strings for keys: `probabilities` maps these to numbers."""
+    return tuple(label if isinstance(label, str) else json.dumps(label) for label in classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,8 @@ class Runtime(Protocol):
 
     `predict` is synchronous, takes a block that `metadata.inputs` made and answers one prediction per
     instance, in order. It raises RefusedByModel where the estimator cannot predict these values; any other
-    exception is a fault of the model. It is called from one thread at a time unless `thread_safe`.
+    exception is a fault of the model. It is called from one thread at a time unless `thread_safe`. `compute` is alike,
+    and answers what the model's own method of that name does, which is one of `metadata.outputs`: a row an instance.
 
     `prepare` comes before, once in each process that predicts: it may predict instances of its own making.
     """
@@ -103,3 +121,5 @@ class Runtime(Protocol):
     def prepare(self) -> None: ...
 
     def predict(self, instances: Instances) -> Predictions: ...
+
+    def compute(self, instances: Instances, output: Output) -> Array: ...

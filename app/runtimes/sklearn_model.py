@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import InputSchema, inputs_from_json
 from app.runtimes.artifact import Artifact
-from app.runtimes.base import Golden, ModelMetadata
+from app.runtimes.base import OUTPUTS, Golden, Label, ModelMetadata
+from app.runtimes.sklearn_labels import classes_of, classes_of_labels, task_of
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
 
@@ -41,9 +42,10 @@ def sklearn_runtime(loaded: Any, artifact: Artifact, *, platform: str) -> Sklear
         if isinstance(part, TEXT_VECTORIZERS) and part.input != "content":
             # It opens files, whose names would come from the network.
             raise ModelNotReady(f"{path}: has a vectorizer with input={part.input!r}; only 'content' is served")
-    if any(map(_gives_several_labels, [estimator, *parts])):
-        raise ModelNotReady(f"{path}: a classifier with several outputs is not served")
-    return SklearnRuntime(estimator, _metadata(artifact, estimator, encoder, platform), encoded=encoder is not None)
+    metadata = _metadata(artifact, estimator, encoder, platform)
+    if not metadata.classes_of_labels and any(map(classes_of_labels, parts)):
+        raise ModelNotReady(f"{path}: combines classifiers of several labels, which is not served")
+    return SklearnRuntime(estimator, metadata, encoded=encoder is not None)
 
 
 def check_library_versions(artifact: Artifact) -> None:
@@ -91,33 +93,31 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
             yield from _parts(item, seen)
 
 
-def _gives_several_labels(part: Any) -> bool:
-    binarizer = getattr(part, "label_binarizer_", getattr(part, "_label_binarizer", None))
-    several = str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
-    return several or isinstance(getattr(part, "classes_", None), list)
-
-
 def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None, platform: str) -> ModelMetadata:
-    classes = getattr(estimator, "classes_", None) if _classifies(estimator) else None
-    try:
-        if encoder is not None and classes is not None:
-            classes = encoder.inverse_transform(classes)
-    except (ValueError, TypeError, IndexError) as error:
-        raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
     return ModelMetadata(
         name=artifact.name,
         version=artifact.version,
         sha256=artifact.sha256,
         platform=platform,
-        task="classification" if classes is not None else "regression",
+        task=task_of(estimator),
         inputs=_inputs(artifact, estimator),
-        classes=() if classes is None else tuple(np.asarray(classes).tolist()),
+        classes=_classes(artifact, estimator, encoder),
+        classes_of_labels=classes_of_labels(estimator),
+        outputs=tuple(output for output in OUTPUTS if hasattr(estimator, output)),
         goldens=_goldens(artifact),
     )
 
 
-def _classifies(estimator: Any) -> bool:
-    return isinstance(estimator, BaseEstimator) and is_classifier(estimator)
+def _classes(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) -> tuple[Label, ...]:
+    classes = classes_of(estimator)
+    if encoder is None or task_of(estimator) != "classification":
+        return classes
+    try:
+        if not classes:
+            raise ValueError("an encoder names one label an instance")
+        return tuple(encoder.inverse_transform(np.asarray(classes)).tolist())
+    except (ValueError, TypeError, IndexError) as error:
+        raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
 
 
 def _goldens(artifact: Artifact) -> tuple[Golden, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
@@ -11,10 +12,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from app.errors import RefusedByModel
+from app.errors import BadInput, Problem, RefusedByModel
 from app.input_schema import TableInput
-from app.instances import Instances
-from app.runtimes.base import ModelMetadata, Predictions
+from app.instances import Array, Instances
+from app.runtimes.base import ModelMetadata, Output, Predictions
 from app.runtimes.sklearn_schema import fitted_on_names
 
 # Their `predict` is the class with the largest of `predict_proba`, so that one call gives both.
@@ -22,6 +23,8 @@ LABEL_IS_MOST_PROBABLE = (
     LogisticRegression, RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier,
     HistGradientBoostingClassifier, MLPClassifier, BernoulliNB, ComplementNB, GaussianNB, MultinomialNB,
 )  # fmt: skip
+# Of an output that the estimator gives as a sparse matrix: as many as 128 texts have with 78,000 words.
+MOST_NUMBERS = 10_000_000
 
 
 class SklearnRuntime:
@@ -37,8 +40,10 @@ class SklearnRuntime:
         if isinstance(metadata.inputs, TableInput) and fitted_on_names(estimator):
             self._frame = _frames_of([column.name for column in metadata.inputs.columns])
         self._classes = np.array(metadata.classes, dtype=object)
-        self._has_probabilities = bool(metadata.classes) and hasattr(estimator, "predict_proba")
-        self._one_call = self._has_probabilities and _label_is_most_probable(estimator)
+        self._classes_of_labels = [np.array(classes, dtype=object) for classes in metadata.classes_of_labels]
+        known = bool(metadata.classes or metadata.classes_of_labels)
+        self._has_probabilities = known and hasattr(estimator, "predict_proba")
+        self._one_call = bool(metadata.classes) and self._has_probabilities and _label_is_most_probable(estimator)
         self._positions = np.asarray(estimator.classes_) if encoded and metadata.classes else None
 
     def prepare(self) -> None:
@@ -47,28 +52,63 @@ class SklearnRuntime:
     def predict(self, instances: Instances) -> Predictions:
         """Probabilities are in the order of `metadata.classes`; a regressor's numbers are floats."""
         features = self.features(instances)
-        probabilities: Any = None
+        probabilities = self._call("predict_proba", features) if self._has_probabilities else None
+        if self._one_call:
+            assert probabilities is not None
+            return Predictions(self._classes[probabilities.argmax(axis=1)].tolist(), probabilities)
+        predicted = self._call("predict", features)
+        if self._positions is not None:
+            predicted = self._classes[np.searchsorted(self._positions, predicted)]
+        elif self._classes_of_labels:
+            predicted = _among(self._classes_of_labels, predicted)
+        return Predictions(predicted.tolist(), probabilities)
+
+    def compute(self, instances: Instances, output: Output) -> Array:
+        """As `predict` answers them, or what the estimator's own method of another name gives."""
+        if output == "predict":
+            return np.array(self.predict(instances).values)
+        return self._call(output, self.features(instances))
+
+    def _call(self, method: Output, features: Any) -> Array:
         try:
-            if self._has_probabilities:
-                probabilities = self.estimator.predict_proba(features)
-            predicted = probabilities.argmax(axis=1) if self._one_call else self.estimator.predict(features)
+            answer = getattr(self.estimator, method)(features)
         except (ValueError, TypeError) as error:
             raise RefusedByModel from error
-        predicted = np.asarray(predicted)
-        answer = predicted if probabilities is None else probabilities
-        if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+        if method == "predict_proba" and self._classes_of_labels:
+            answer = _columns(answer, len(self._classes_of_labels))
+        array = _dense(answer) if issparse(answer) else np.asarray(answer)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise RefusedByModel
-        if self._one_call:
-            predicted = self._classes[predicted]
-        elif self._positions is not None:
-            predicted = self._classes[np.searchsorted(self._positions, predicted)]
-        return Predictions(predicted.tolist(), probabilities)
+        return array
 
     def features(self, instances: Instances) -> Any:
         """What the estimator itself is given for a block."""
         if self._frame is not None:
             return self._frame(instances)
         return np.column_stack(list(instances.values())) if isinstance(instances, dict) else instances
+
+
+def _dense(matrix: Any) -> Array:
+    rows, columns = matrix.shape
+    if rows * columns > MOST_NUMBERS:
+        reason = f"has {columns} numbers an instance; at most {MOST_NUMBERS} are answered to a request"
+        raise BadInput([Problem("output", reason)])
+    return np.asarray(matrix.toarray())
+
+
+def _columns(probabilities: Any, labels: int) -> Any:
+    """Those of all classes of the first label, then of the second, and so on, whatever form the estimator gives."""
+    if isinstance(probabilities, list):
+        return np.hstack(probabilities)
+    # That an instance has the label: one column a label.
+    assert probabilities.shape[1] == labels
+    return np.stack([1 - probabilities, probabilities], axis=2).reshape(len(probabilities), 2 * labels)
+
+
+def _among(classes: list[Array], predicted: Array) -> Array:
+    """The labels as they were fitted: a chain of classifiers answers floats."""
+    columns = [known[np.searchsorted(known, column)] for known, column in zip(classes, predicted.T, strict=True)]
+    return np.stack(columns, axis=1)
 
 
 def _frames_of(names: list[str]) -> Callable[[Instances], Any]:

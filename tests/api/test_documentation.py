@@ -34,7 +34,21 @@ def test_the_document_names_the_classes(client_of: MakeClient, text_runtime: Run
     document = client_of(text_runtime).get("/openapi.json").json()
 
     answer = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    assert answer["properties"]["label"] == {"enum": ["negative", "positive"]}
+    prediction, *outputs = answer["anyOf"]
+    assert prediction["properties"]["label"] == {"enum": ["negative", "positive"]}
+    assert [next(iter(each["properties"])) for each in outputs] == list(text_runtime.metadata.outputs)
+    assert all(each["required"] == [next(iter(each["properties"])), "model", "request_id"] for each in answer["anyOf"])
+
+
+def test_the_document_names_the_outputs_that_a_request_may_ask_for(
+    client_of: MakeClient, text_runtime: Runtime
+) -> None:
+    document = client_of(text_runtime).get("/openapi.json").json()
+
+    for path in ("/predict", "/predict_batch"):
+        body = body_of(document, path)["schema"]
+        assert body["properties"]["output"] == {"enum": ["predict", "predict_proba", "decision_function", None]}
+        assert "output" not in body["required"]
 
 
 def test_the_example_of_each_operation_is_answered(client_of: MakeClient, text_runtime: Runtime) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.cluster import KMeans
+from sklearn.cluster import Birch, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -18,14 +19,17 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 ROWS = 24
@@ -39,6 +43,7 @@ TABLE = pd.DataFrame({
     "city": [None if row == 7 else ("Rome", "Oslo", "Bern")[row % 3] for row in range(ROWS)],
     "income": NUMBERS[:, 0],
 })  # fmt: skip
+REVIEWS = pd.DataFrame({"title": TEXTS[::-1], "review": TEXTS, "stars": NUMBERS[:, 0]})
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ def on_array(estimator: Any, target: Any = None) -> Model:
 def on_table(estimator: Any, target: Any) -> Model:
     estimator.fit(TABLE, target)
     return Model(estimator, estimator, records(TABLE[:8]), TABLE[:8])
+
+
+def on_reviews(estimator: Any) -> Model:
+    estimator.fit(REVIEWS, LABELS)
+    return Model(estimator, estimator, records(REVIEWS[:6]), REVIEWS[:6])
 
 
 def with_encoder(estimator: Any, labels: Any, wrap: Callable[[Any, LabelEncoder], Any]) -> Model:
@@ -151,6 +161,35 @@ MAKERS: dict[str, Callable[[], Model]] = {
     "ridge of two outputs": lambda: on_array(Ridge(), NUMBERS[:, 1:]),
     "clusters": lambda: on_array(KMeans(2, n_init=1, random_state=20)),
     "outliers": lambda: on_array(IsolationForest(n_estimators=5, random_state=20)),
+    "mixture": lambda: on_array(GaussianMixture(2, random_state=20)),
+    "clusters behind a scaler": lambda: on_array(make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=20))),
+    "clusters of a tree": lambda: on_array(Birch(n_clusters=2)),
+    "novelties": lambda: on_array(OneClassSVM(gamma=0.1)),
+    "forest of two labels": lambda: on_array(forest(), np.stack([letters(THREE), letters(TWO)], axis=1)),
+    "linear SVCs of two labels": lambda: on_array(
+        MultiOutputClassifier(LinearSVC()), np.stack([letters(THREE), letters(TWO)], axis=1)
+    ),
+    "chain of classifiers": lambda: on_array(ClassifierChain(LogisticRegression()), np.stack([TWO, THREE > 0], axis=1)),
+    "labels one against the rest": lambda: on_array(
+        make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())), np.stack([TWO, THREE > 0], axis=1)
+    ),
+    "perceptron of any labels": lambda: on_array(
+        MLPClassifier((4,), solver="lbfgs", alpha=1.0, random_state=20),
+        np.stack([TWO, THREE > 0, THREE > 1], axis=1).astype(int),
+    ),
+    "ridge classifier of any labels": lambda: on_array(RidgeClassifier(), np.stack([TWO, THREE > 0], axis=1)),
+    "two columns of text": lambda: on_reviews(
+        make_pipeline(
+            ColumnTransformer(
+                [
+                    ("title", TfidfVectorizer(), "title"),
+                    ("review", TfidfVectorizer(ngram_range=(1, 2)), "review"),
+                    ("stars", "passthrough", ["stars"]),
+                ]
+            ),
+            LogisticRegression(),
+        )
+    ),
     "search": lambda: on_array(GridSearchCV(forest(), {"max_depth": [1, 2]}, cv=2), letters(TWO)),
     "forest and encoder, tuple": lambda: with_encoder(forest(), letters(THREE), lambda model, names: (model, names)),
     "forest and encoder, list": lambda: with_encoder(forest(), letters(TWO), lambda model, names: [names, model]),
@@ -233,6 +272,13 @@ class Answers(BaseEstimator):
         if isinstance(self.answer, Exception):
             raise self.answer
         return np.full(len(features), self.answer)
+
+
+class Wide(Answers):
+    """Transforms into a sparse matrix of so many columns."""
+
+    def transform(self, features: Any) -> Any:
+        return csr_matrix((len(features), self.answer))
 
 
 class PlainObject:

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +80,59 @@ def test_values_have_the_json_type_of_the_estimator_s_answer(served: tuple[Model
 
 def test_every_label_is_one_of_the_classes_by_value_and_type(served: tuple[Model, Runtime]) -> None:
     model, runtime = served
+    several = runtime.metadata.classes_of_labels
 
     values = runtime.predict(rows(runtime, model.instances)).values
 
-    classes = [(type(label), label) for label in runtime.metadata.classes]
-    if runtime.metadata.task == "regression":
-        assert classes == []
+    if several:
+        # A row a label.
+        assert_among(zip(*values, strict=True), several)
+    elif runtime.metadata.classes:
+        assert_among([values], [runtime.metadata.classes])
     else:
-        assert {(type(value), value) for value in values} <= set(classes)
+        assert runtime.metadata.task in ("regression", "clustering")
+
+
+def assert_among(labels: Iterable[Iterable[Any]], classes: Iterable[Iterable[Any]]) -> None:
+    for given, known in zip(labels, classes, strict=True):
+        assert {(type(label), label) for label in given} <= {(type(label), label) for label in known}
 
 
 def test_classes_are_those_of_the_estimator_or_of_its_encoder(served: tuple[Model, Runtime]) -> None:
     model, runtime = served
+    metadata = runtime.metadata
 
     names = getattr(model.estimator, "classes_", None) if model.names is None else model.names
-    assert list(runtime.metadata.classes) == ([] if names is None else names.tolist())
+    if metadata.task != "classification":
+        assert names is None
+    elif np.ndim(model.values) == 1:
+        assert (list(metadata.classes), metadata.classes_of_labels) == (names.tolist(), ())
+    else:
+        assert metadata.classes == ()
+        # One that was fitted on a matrix of ones and zeros names its columns 0, 1, 2, and so on.
+        several = names if isinstance(names, list) else [np.array([0, 1])] * len(names)
+        assert [list(each) for each in metadata.classes_of_labels] == [each.tolist() for each in several]
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "classes"),
+    [
+        ("clusters behind a scaler", "clustering", (0, 1, 2)),
+        ("mixture", "clustering", (0, 1)),
+        ("clusters of a tree", "clustering", ()),
+        ("outliers", "outlier_detection", (-1, 1)),
+        ("novelties", "outlier_detection", (-1, 1)),
+        ("ridge", "regression", ()),
+    ],
+)
+def test_a_model_says_what_it_is_for_and_what_it_may_answer(
+    tmp_path: Path, name: str, task: str, classes: tuple[int, ...]
+) -> None:
+    FORMATS[0].save(models.model(name), tmp_path / FORMATS[0].file)
+
+    metadata = load_runtime(str(tmp_path / FORMATS[0].file), pin=None, max_bytes=2**24).metadata
+
+    assert (metadata.task, metadata.classes) == (task, classes)
 
 
 def test_probabilities_are_the_estimator_s_own_in_the_order_of_the_classes(served: tuple[Model, Runtime]) -> None:
@@ -101,11 +140,34 @@ def test_probabilities_are_the_estimator_s_own_in_the_order_of_the_classes(serve
 
     probabilities = runtime.predict(rows(runtime, model.instances)).probabilities
 
+    assert (probabilities is not None) == runtime.metadata.has_probabilities
     if hasattr(model.estimator, "predict_proba"):
-        np.testing.assert_allclose(probabilities, model.estimator.predict_proba(model.features), rtol=1e-12)
-        assert probabilities.shape == (len(model.instances), len(runtime.metadata.classes))
+        own = model.estimator.predict_proba(model.features)
+        classes = runtime.metadata.classes_of_labels
+        if isinstance(own, list):
+            own = np.hstack(own)
+        elif classes:
+            # Of having the label alone.
+            probabilities = np.asarray(probabilities)[:, 1::2]
+        np.testing.assert_allclose(probabilities, own, rtol=1e-12)
+        assert np.shape(probabilities)[1] == len(runtime.metadata.classes) or classes
     else:
         assert probabilities is None
+
+
+def test_each_output_is_what_the_estimator_s_method_of_its_name_gives(served: tuple[Model, Runtime]) -> None:
+    model, runtime = served
+    instances = rows(runtime, model.instances)
+
+    assert "predict" in runtime.metadata.outputs
+    for output in runtime.metadata.outputs:
+        found = runtime.compute(instances, output)
+        if output == "predict":
+            assert_equal(found.tolist(), runtime.predict(instances).values)
+        elif output == "predict_proba" and runtime.metadata.has_probabilities:
+            assert_equal(found, runtime.predict(instances).probabilities)
+        else:
+            assert_equal(found, getattr(model.estimator, output)(model.features))
 
 
 def test_one_block_of_many_answers_as_many_blocks_of_one(served: tuple[Model, Runtime]) -> None:

@@ -11,7 +11,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
@@ -25,7 +25,7 @@ from app.instances import Instances
 from app.runtimes import load_runtime
 from app.runtimes.base import Golden, Runtime
 from tests.runtimes import models
-from tests.runtimes.models import NUMBERS, TEXTS, TWO, Answers, JobsClassifier, JobsTransformer
+from tests.runtimes.models import NUMBERS, TEXTS, TWO, Answers, JobsClassifier, JobsTransformer, Wide
 
 Serve = Callable[..., Runtime]
 Save = Callable[..., Path]
@@ -311,24 +311,30 @@ def test_a_vectorizer_of_files_is_refused_in_a_column_transformer(save: Save) ->
     assert "input='filename'" in refusal(save(pipeline))
 
 
-def test_a_classifier_of_several_outputs_is_refused(save: Save) -> None:
-    path = save(MultiOutputClassifier(LogisticRegression()).fit(NUMBERS, np.column_stack([TWO, 1 - TWO])))
+def test_a_committee_of_classifiers_of_several_labels_is_refused(save: Save) -> None:
+    targets = np.column_stack([TWO, 1 - TWO])
+    committee = StackingClassifier([("perceptron", MLPClassifier((3,), solver="lbfgs"))], LogisticRegression(), cv=2)
+    committee.fit(NUMBERS, TWO)
+    committee.estimators_ = [MLPClassifier((3,), solver="lbfgs").fit(NUMBERS, targets)]
+    path = save(committee)
 
-    assert refusal(path) == f"{path}: a classifier with several outputs is not served"
+    assert refusal(path) == f"{path}: combines classifiers of several labels, which is not served"
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        pytest.param(MLPClassifier((3,), solver="lbfgs"), id="multi-layer perceptron"),
-        pytest.param(OneVsRestClassifier(LogisticRegression()), id="one against rest"),
-        pytest.param(RidgeClassifier(), id="ridge"),
-    ],
-)
-def test_a_classifier_that_gives_an_instance_several_labels_is_refused(save: Save, estimator: Any) -> None:
-    path = save(estimator.fit(NUMBERS, np.column_stack([TWO, 1 - TWO, NUMBERS[:, 2] > 0])))
+def test_an_encoder_beside_a_classifier_of_several_labels_is_refused(save: Save) -> None:
+    encoder = LabelEncoder().fit(["a", "b"])
+    path = save((MultiOutputClassifier(LogisticRegression()).fit(NUMBERS, np.column_stack([TWO, 1 - TWO])), encoder))
 
-    assert refusal(path) == f"{path}: a classifier with several outputs is not served"
+    assert refusal(path) == f"{path}: its LabelEncoder is not of the estimator's classes"
+
+
+def test_a_sparse_output_is_answered_whole_up_to_a_limit(serve: Serve) -> None:
+    runtime = serve(Wide(5_000_000))
+
+    assert runtime.compute(rows(runtime, [[0.0, 0.0]] * 2), "transform").shape == (2, 5_000_000)
+    with pytest.raises(BadInput) as caught:
+        runtime.compute(rows(runtime, [[0.0, 0.0]] * 3), "transform")
+    assert str(caught.value) == ("output: has 5000000 numbers an instance; at most 10000000 are answered to a request")
 
 
 def test_a_value_error_of_the_estimator_is_refused_by_model_and_chained(serve: Serve) -> None:

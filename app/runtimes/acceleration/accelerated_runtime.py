@@ -6,10 +6,10 @@ import structlog
 
 from app import cost
 from app import instances as block
-from app.instances import Instances
+from app.instances import Array, Instances
 from app.runtimes.acceleration.base import Accelerator
 from app.runtimes.acceleration.proof import Unequal, proven
-from app.runtimes.base import Predictions, Runtime
+from app.runtimes.base import Output, Predictions, Runtime
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -55,6 +55,9 @@ class AcceleratedRuntime:
             if predictions is not None:
                 return predictions
         return self.own.predict(instances)
+
+    def compute(self, instances: Instances, output: Output) -> Array:
+        return self.own.compute(instances, output)
 
     def _give_up(self, reason: str, cause: Exception | None = None) -> None:
         self._faster = [False] * (MOST_ROWS + 1)

@@ -102,8 +102,6 @@ def _answer_of(trees: Any, metadata: ModelMetadata) -> Answer | None:
         return tree_answers.of_histogram_boosted(trees, classes)
     if kind in BOOSTED:
         return tree_answers.of_boosted(trees, classes) if _starts_from_numbers(trees) else None
-    if classes and trees.n_outputs_ > 1:
-        return None
     return partial(tree_answers.of_votes, classes) if classes else tree_answers.of_numbers
 
 

@@ -1,0 +1,52 @@
+"""Our own dialect's answers: what is said of one prediction, and the JSON object around it."""
+
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import orjson
+from starlette.types import Scope
+
+from app.predictor import Answer
+from app.runtimes.base import ModelMetadata, names_of
+
+
+def prediction(answer: Answer, index: int) -> dict[str, Any]:
+    """The answer to instance `index`; `score` is the probability of `label`."""
+    if answer.output is not None:
+        return {answer.output: answer.value(index)}
+    value, model = answer.predictions.values[index], answer.model
+    if model.task == "regression":
+        return {"prediction": value}
+    if answer.predictions.probabilities is None:
+        return {"label": value}
+    row = answer.predictions.probabilities_of(index)
+    if model.classes_of_labels:
+        return labels_of(value, row, model)
+    probabilities = dict(zip(model.class_names, row, strict=True))
+    return {"label": value, "score": row[model.classes.index(value)], "probabilities": probabilities}
+
+
+def labels_of(labels: Any, row: list[float], model: ModelMetadata) -> dict[str, Any]:
+    """The answer of a classifier that gives an instance several labels: a list of each member, in their order."""
+    numbers = iter(row)
+    parts = [list(islice(numbers, len(classes))) for classes in model.classes_of_labels]
+    known = list(zip(labels, model.classes_of_labels, parts, strict=True))
+    return {
+        "label": labels,
+        "score": [part[classes.index(label)] for label, classes, part in known],
+        "probabilities": [dict(zip(names_of(classes), part, strict=True)) for _, classes, part in known],
+    }
+
+
+def signed(document: bytes, answer: Answer, scope: Scope) -> bytes:
+    """The JSON object of an answer, with who answered what; a request id has no character that JSON escapes."""
+    request_id = scope["state"]["request_id"].encode()
+    return b'%b,"model":%b,"request_id":"%b"}' % (
+        document[:-1], identity(answer.model.name, answer.model.version), request_id
+    )  # fmt: skip
+
+
+@cache
+def identity(name: str, version: str) -> bytes:
+    return orjson.dumps({"name": name, "version": version})
