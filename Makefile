@@ -12,10 +12,10 @@ serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PO
 	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
 
 reload: .venv/.installed ## have the running server prove and serve the model at MODEL_URI; MODEL=new.joblib goes there first
-	@$(PYTHON_RUN) -m app.reload $(if $(MODEL),--model "$(MODEL)")
+	@$(PYTHON_RUN) -m app.reload $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)")
 
 rollback: .venv/.installed ## go back to the model before the last reload with MODEL= (at MODEL_URI, once more comes back)
-	@$(PYTHON_RUN) -m app.reload --rollback
+	@$(PYTHON_RUN) -m app.reload --rollback $(if $(NAME),--name "$(NAME)")
 
 model: .venv/.installed ## train the default model and print how good it is
 	@$(PYTHON_RUN) -m app.demo

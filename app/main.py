@@ -20,14 +20,12 @@ from app.api.lean_route import Shortcut
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
 from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
+from app.loading import load_models
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
-from app.runtimes import build_runtime, newest_in, read_model
-from app.runtimes.artifact import Location
-from app.runtimes.base import Loading, ModelMetadata
 from app.settings import Settings, SettingsInvalid, load_settings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
@@ -51,7 +49,7 @@ def settings_in_force() -> Settings:
 @cache
 def held_models() -> ModelStore:
     """The models of this arbiter, loaded at its start and replaced by a reload; workers inherit them."""
-    return ModelStore(None)
+    return ModelStore()
 
 
 def application() -> ASGIApp:
@@ -78,13 +76,12 @@ def build_own(settings: Settings, models: ModelStore) -> None:
 
 def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     """The whole application around loaded models; each worker's own parts are made by its lifespan."""
-    model = models.metadata
     content_filter = make_content_filter(settings)
     pace = Pace(settings.threads if settings.execution == "threads" else 1)
     app = FastAPI(
         title="Forkcast",
-        description=describe(model),
-        version=model.version if model else "0",
+        description=describe(models),
+        version=models.version or "0",
         lifespan=make_lifespan(settings, models, content_filter, pace),
         openapi_url=None,
         redirect_slashes=False,
@@ -95,7 +92,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    native.add_routes(app.router, model)
+    native.add_routes(app.router, models)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":
         documentation.add_routes(app)
@@ -108,38 +105,6 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
     )
-
-
-def load_models(settings: Settings) -> ModelStore:
-    """The model that the settings name; without it an empty store, if they allow to start unready."""
-    try:
-        artifact = read_model(locate(settings), loading_of(settings))
-        runtime = build_runtime(artifact, loading_of(settings))
-    except ModelNotReady as error:
-        if settings.on_load_failure == "exit":
-            raise
-        log.error("model not loaded", reason=error.reason)
-        return ModelStore(None)
-    log_loaded(runtime.metadata)
-    return ModelStore(runtime, artifact.identity)
-
-
-def locate(settings: Settings) -> Location:
-    """Where the artifact lies that the settings name; raises ModelNotReady."""
-    if settings.model_repository is not None:
-        return newest_in(settings.model_repository)
-    return Location(Path(settings.model_uri))
-
-
-def loading_of(settings: Settings) -> Loading:
-    return Loading(settings.model_sha256, settings.max_model_bytes, settings.acceleration)
-
-
-def log_loaded(model: ModelMetadata) -> None:
-    log.info(
-        "model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform,
-        acceleration=model.acceleration,
-    )  # fmt: skip
 
 
 def make_content_filter(settings: Settings) -> ContentFilter:
@@ -160,7 +125,7 @@ def make_execution_mode(settings: Settings, models: ModelStore, pace: Pace) -> E
     if settings.execution == "inline":
         return Inline(pace)
     if settings.execution == "threads":
-        if settings.threads > 1 and models.loaded and not models.current.thread_safe:
+        if settings.threads > 1 and any(held.runtime and not held.runtime.thread_safe for held in models):
             raise ModelNotReady("the model cannot predict in several threads at once; set FORKCAST_THREADS=1")
         return Threads(settings.threads, pace)
     return MicroBatch(settings.max_batch_size, pace=pace)
@@ -175,35 +140,41 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
         if settings.execution == "microbatch":
             sys.setswitchinterval(SWITCH_SECONDS)
 
-        def predictor_of(held: ModelStore) -> Predictor:
-            return Predictor(models=held, executor=executor, content_filter=content_filter, most_rows=settings.max_rows)
-
         try:
-            part = warm(predictor_of(models), models)
+            part = warm(settings, models, executor, content_filter)
         except ModelNotReady as error:
             log.critical("model not ready", reason=error.reason)
             if settings.on_load_failure == "exit":
                 raise
-            part = Serving(predictor_of(ModelStore(None)), None, "no model")
-        if part.model is not None:
-            await native.rehearse(Shortcut(app), part)
-        yield {"serving": part, "version": part.model.version if part.model is not None else ""}
+            part = Serving({}, None)
+        if part.predictors:
+            await native.rehearse(Shortcut(app), part, models)
+        yield {"serving": part, "version": models.version if part.predictors else ""}
         executor.close()
 
     return lifespan
 
 
-def warm(predictor: Predictor, models: ModelStore) -> Serving:
-    """A worker's parts once its model has predicted; raises ModelNotReady where it cannot."""
+def warm(settings: Settings, models: ModelStore, executor: Executor, content_filter: ContentFilter) -> Serving:
+    """A worker's parts once each of its models has predicted; raises ModelNotReady where one cannot."""
     if not models.loaded:
-        return Serving(predictor, None, "no model")
-    predictor.warm_up()
-    model = models.current.metadata
-    metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, model.acceleration).set(1)
-    return Serving(predictor, model, "ready")
+        return Serving({}, None)
+    predictors = {}
+    for held in models:
+        predictor = Predictor(
+            runtime=held.current, executor=executor, content_filter=content_filter, most_rows=settings.max_rows
+        )
+        predictor.warm_up()
+        model = held.current.metadata
+        metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, model.acceleration).set(1)
+        predictors[model.name, model.version] = predictor
+    return Serving(predictors, models.default.metadata if models.default is not None else None)
 
 
-def describe(model: ModelMetadata | None) -> str:
-    if model is None:
-        return "No model is loaded."
-    return f"Serves the model `{model.name}`, version `{model.version}` ({model.platform}, {model.task})."
+def describe(models: ModelStore) -> str:
+    told = [
+        f"the model `{held.metadata.name}`, version `{held.metadata.version}` ({held.metadata.platform}, "
+        f"{held.metadata.task})"
+        for held in models.newest
+    ]
+    return f"Serves {', '.join(told)}." if told else "No model is loaded."

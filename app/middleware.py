@@ -88,7 +88,8 @@ class Account(Named):
 
     def _ended(self, scope: Scope, status: int, seconds: float) -> None:
         metrics.in_flight().inc(-1.0)
-        route = getattr(scope.get("route"), "path", "unmatched")
+        found = scope.get("route")
+        route = getattr(found, "counted_as", None) or getattr(found, "path", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else "other"
         metrics.of_request(route, method, status).answered(seconds)
         metrics.worker_requests().inc()

@@ -1,76 +1,87 @@
-"""Which model is held, or why none is."""
+"""Which models are held, in which versions, or why none is."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.errors import ModelNotReady
 from app.runtimes.base import ModelMetadata, Runtime
 
+# As long as a version that fits the scoreboard.
+MOST_VERSION_CHARACTERS = 32
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Held:
     """
-    A model, or what becomes one by `build`.
+    One version of one model, or what becomes one by `build`.
 
     `identity` is that of the artifact, to tell whether another one is the same.
     """
 
+    metadata: ModelMetadata
     identity: str = ""
-    metadata: ModelMetadata | None = None
     runtime: Runtime | None = None
     build: Callable[[], Runtime] | None = None
+
+    @property
+    def current(self) -> Runtime:
+        """The model itself; raises ModelNotReady."""
+        if self.runtime is None:
+            raise ModelNotReady("no model is loaded")
+        return self.runtime
 
 
 class ModelStore:
     """
-    Filled in the arbiter before it forks: with a model that the workers share copy-on-write, or with what each of them
-    builds its own of.
+    Filled in the arbiter before it forks: with models that the workers share copy-on-write, or with what each of them
+    builds its own of. Either way the versions of each model follow one another, the newest first.
     """
 
-    def __init__(self, runtime: Runtime | None, identity: str = "") -> None:
-        self._held = Held(identity, runtime.metadata if runtime is not None else None, runtime)
+    def __init__(self, held: Iterable[Held] = ()) -> None:
+        self._held = list(held)
 
     @classmethod
-    def unshared(cls, metadata: ModelMetadata, build: Callable[[], Runtime], identity: str) -> "ModelStore":
-        """Holds no model yet, but knows what it will be."""
-        store = cls(None)
-        store._held = Held(identity, metadata, build=build)
-        return store
+    def of(cls, runtime: Runtime, identity: str = "") -> "ModelStore":
+        """Holds one model that is loaded."""
+        return cls([Held(runtime.metadata, identity, runtime)])
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._held)
 
     def become(self, other: "ModelStore") -> None:
         """In the arbiter, between two forks: hold what the other one holds; what either builds, both have."""
         self._held = other._held
 
     def build(self) -> None:
-        """In a worker, unless the model is shared: have one of its own; raises ModelNotReady."""
-        if self._held.build is not None:
-            self._held.runtime, self._held.build = self._held.build(), None
+        """In a worker, unless the models are shared: have some of its own; raises ModelNotReady."""
+        for held in self._held:
+            if held.build is not None:
+                held.runtime, held.build = held.build(), None
 
     @property
-    def identity(self) -> str:
-        return self._held.identity
+    def newest(self) -> list[Held]:
+        """Of each model."""
+        return list({held.metadata.name: held for held in reversed(self._held)}.values())[::-1]
 
     @property
-    def metadata(self) -> ModelMetadata | None:
-        return self._held.metadata
+    def default(self) -> Held | None:
+        """What answers who names no model: the newest version where there is only one model."""
+        return self.newest[0] if len(self.newest) == 1 else None
 
     @property
     def shared(self) -> bool:
-        """Whether forks have the model as it is; False where each is to `build` its own."""
-        return self._held.build is None
+        """Whether forks have the models as they are; False where each is to `build` its own."""
+        return all(held.build is None for held in self._held)
 
     @property
     def loaded(self) -> bool:
-        return self._held.runtime is not None
+        return bool(self._held) and all(held.runtime is not None for held in self._held)
 
     @property
     def version(self) -> str:
-        """Of the model; empty without one."""
-        return self.metadata.version if self.metadata is not None else ""
-
-    @property
-    def current(self) -> Runtime:
-        """The model that is served; raises ModelNotReady."""
-        if self._held.runtime is None:
-            raise ModelNotReady("no model is loaded")
-        return self._held.runtime
+        """The newest one of the model; of several models what changes with any of them; empty without one."""
+        if self.default is not None:
+            return self.default.metadata.version
+        told = " ".join(f"{held.metadata.name}={held.metadata.version}" for held in self.newest)
+        return told if len(told) <= MOST_VERSION_CHARACTERS else hashlib.sha256(told.encode()).hexdigest()[:12]

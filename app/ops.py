@@ -100,14 +100,14 @@ class Watch:
         return [worker.pid for worker in self._scoreboard.workers() if worker.state is not State.BOOTING]
 
     def _held(self) -> Iterator[dict[str, object]]:
-        model = self._models.metadata
-        if model is not None:
+        for held in self._models:
+            model = held.metadata
             yield {
                 "name": model.name,
                 "version": model.version,
                 "sha256": model.sha256,
                 "runtime": model.platform,
-                "shared": self._models.shared,
+                "shared": held.build is None,
             }
 
     def _figures(self, worker: Worker, now: float) -> WorkerFigures:

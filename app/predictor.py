@@ -11,7 +11,6 @@ from app.caller import Caller
 from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem, Refusal
 from app.execution import Executor, watched
-from app.model_store import ModelStore
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value
 from app.runtimes.output import OutputRuntime
 
@@ -35,12 +34,10 @@ class Answer:
 
 
 class Predictor:
-    """What every dialect calls; the model is taken once a request, so that one answer never mixes two."""
+    """What every dialect calls for one version of one model."""
 
-    def __init__(
-        self, *, models: ModelStore, executor: Executor, content_filter: ContentFilter, most_rows: int
-    ) -> None:
-        self._models = models
+    def __init__(self, *, runtime: Runtime, executor: Executor, content_filter: ContentFilter, most_rows: int) -> None:
+        self._runtime = runtime
         self._executor = executor
         self._content_filter = content_filter
         self._most_rows = most_rows
@@ -55,10 +52,9 @@ class Predictor:
 
         `output`, where given, is one of the model's, to be computed in place of a prediction.
 
-        Raises BadInput, RefusedByModel, ContentRejected, ModelNotReady, DeadlineExceeded, CallerLeft or
-        InferenceFailed.
+        Raises BadInput, RefusedByModel, ContentRejected, DeadlineExceeded, CallerLeft or InferenceFailed.
         """
-        runtime = self._models.current
+        runtime = self._runtime
         if not 1 <= len(instances) <= self._most_rows:
             raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {len(instances)}")])
         rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
@@ -75,7 +71,7 @@ class Predictor:
 
         Raises ModelNotReady where the model cannot, or answers otherwise than when it was trained.
         """
-        runtime = self._models.current
+        runtime = self._runtime
         inputs = runtime.metadata.inputs
         try:
             runtime.prepare()

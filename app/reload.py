@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--model", type=Path, help="artifact to install first, with the manifest beside it")
     ways.add_argument("--rollback", action="store_true", help="go back to the former artifact first")
+    parser.add_argument("--name", help="of several models in MODEL_REPOSITORY, the one that is meant")
     chosen = parser.parse_args(arguments)
     # What is put in place is put back then too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
         settings = load_settings()
         check_configuration()
         before = status(settings)
-        with changed_files(settings, chosen.model, rollback=chosen.rollback):
+        with changed_files(settings, chosen):
             adopted = reload(settings, before)
         # From here on the new model is what a start would serve; to put the former files back would be to go back.
         version = warm_version(settings, adopted)
@@ -75,18 +76,20 @@ def check_configuration() -> None:
         raise Failed(checked.stderr.strip() or "gunicorn.conf.py cannot be executed")
 
 
-def changed_files(settings: Settings, model: Path | None, *, rollback: bool) -> AbstractContextManager[None]:
+def changed_files(settings: Settings, chosen: argparse.Namespace) -> AbstractContextManager[None]:
     """What is to be served lies where it will be read from; put back where the block raises. Raises Failed."""
-    repository = settings.model_repository
+    repository, model = settings.model_repository, chosen.model
     if repository is None:
-        return put_in_place(wanted_files(settings, model, rollback=rollback))
-    if rollback:
-        return one_version_less(repository)
+        if chosen.name is not None:
+            raise Failed("NAME= is of a model in MODEL_REPOSITORY, which is not set")
+        return put_in_place(wanted_files(settings, model, rollback=chosen.rollback))
+    if chosen.rollback:
+        return one_version_less(repository, chosen.name)
     if model is None:
         return contextlib.nullcontext()
     if not model.is_file():
         raise Failed(f"{model}: is no file")
-    return one_more_version(repository, model)
+    return one_more_version(repository, model, chosen.name)
 
 
 def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> Contents:

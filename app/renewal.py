@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import inputs_from_json, inputs_to_json
-from app.main import create_app, loading_of, locate, log_loaded, make_content_filter, make_executor
-from app.model_store import ModelStore
+from app.loading import load, loading_of, locate, log_loaded
+from app.main import create_app, make_content_filter, make_executor, warm
+from app.model_store import Held, ModelStore
 from app.pace import Pace
-from app.predictor import Predictor
 from app.processes.sharing import why_not_shared
 from app.processes.throwaway import answer_apart
 from app.runtimes import build_runtime, read_model
@@ -31,78 +31,88 @@ log = structlog.stdlib.get_logger("forkcast")
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What the process that proved a model says of it; `not_shared` is why workers cannot share it, or empty."""
+class Proven:
+    """One version of one model, as the process that proved it says of it."""
 
     identity: str
     location: Location
     model: ModelMetadata
-    not_shared: str
 
-    def to_json(self) -> str:
+    def to_json(self) -> dict[str, Any]:
         model = {**asdict(self.model), "inputs": inputs_to_json(self.model.inputs), "goldens": []}
         del model["class_names"]
         location = {**asdict(self.location), "path": str(self.location.path)}
-        told = {"identity": self.identity, "location": location, "model": model, "not_shared": self.not_shared}
-        return json.dumps(told)
+        return {"identity": self.identity, "location": location, "model": model}
 
     @classmethod
-    def from_json(cls, text: str) -> "Proof":
-        told: dict[str, Any] = json.loads(text)
+    def from_json(cls, told: dict[str, Any]) -> "Proven":
         model, location = told["model"], told["location"]
         lists = {name: tuple(model[name]) for name in ("classes", "outputs")}
         several = tuple(map(tuple, model["classes_of_labels"]))
         inputs = inputs_from_json(model["inputs"])
         metadata = ModelMetadata(**{**model, **lists, "classes_of_labels": several, "inputs": inputs, "goldens": ()})
-        found = Location(**{**location, "path": Path(location["path"])})
-        return cls(told["identity"], found, metadata, told["not_shared"])
+        return cls(told["identity"], Location(**{**location, "path": Path(location["path"])}), metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Of all models together; `not_shared` is why workers cannot share them, or empty."""
+
+    models: tuple[Proven, ...]
+    not_shared: str
+
+    def to_json(self) -> str:
+        return json.dumps({"models": [each.to_json() for each in self.models], "not_shared": self.not_shared})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Proof":
+        told: dict[str, Any] = json.loads(text)
+        return cls(tuple(map(Proven.from_json, told["models"])), told["not_shared"])
 
 
 def prove(settings: Settings, served: ModelStore) -> str:
     """
-    Load the candidate and do with it all that a worker will; returns a Proof as JSON, or raises ModelNotReady.
+    Load the candidates and do with them all that a worker will; returns a Proof as JSON, or raises ModelNotReady.
 
-    For a process of its own: the candidate predicts here, and what it unpickles may do anything.
+    For a process of its own: the candidates predict here, and what they unpickle may do anything.
     """
-    artifact = read_model(locate(settings), loading_of(settings))
-    runtime = build_runtime(artifact, loading_of(settings))
-    if served.metadata is not None:
-        _check_alike(runtime.metadata, served.metadata)
-    not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(runtime, settings)
-    models = ModelStore(runtime)
+    locations = locate(settings)
+    models = ModelStore([load(location, loading_of(settings)) for location in locations])
+    _check_alike(models, served)
+    not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(models, settings)
     _application(settings, models)
-    predictor = Predictor(
-        models=models,
-        executor=make_executor(settings, models, Pace()),
-        content_filter=make_content_filter(settings),
-        most_rows=settings.max_rows,
-    )
-    predictor.warm_up()
-    _check_speed(runtime, settings.request_timeout_seconds)
-    return Proof(artifact.identity, artifact.location, runtime.metadata, not_shared).to_json()
+    warm(settings, models, make_executor(settings, models, Pace()), make_content_filter(settings))
+    for held in models:
+        _check_speed(held.current, settings.request_timeout_seconds)
+    proven = [
+        Proven(held.identity, location, held.current.metadata) for held, location in zip(models, locations, strict=True)
+    ]
+    return Proof(tuple(proven), not_shared).to_json()
 
 
 def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
     """
-    Hold the model of the Proof `proven` in `models`, and make the application around it.
+    Hold the models of the Proof `proven` in `models`, and make the application around them.
 
-    One that is not shared is not loaded: its bytes are held, and each worker loads them. Raises ModelNotReady where the
+    What is not shared is not loaded: its bytes are held, and each worker loads them. Raises ModelNotReady where the
     files are others by now; `models` is then as before.
     """
     proof = Proof.from_json(proven)
-    candidate = _candidate(settings, models, proof)
-    application = _application(settings, candidate)
-    models.become(candidate)
-    log_loaded(proof.model)
-    if not candidate.shared:
+    known = {held.identity: held for held in models}
+    candidates = ModelStore([_candidate(settings, known, each, proof.not_shared) for each in proof.models])
+    application = _application(settings, candidates)
+    models.become(candidates)
+    for held in models:
+        log_loaded(held.metadata)
+    if not models.shared:
         log.warning("each worker loads the model for itself, which takes its memory", reason=proof.not_shared)
     return application
 
 
 def why_first_not_shared(settings: Settings, models: ModelStore) -> str:
-    """Why the model that the arbiter has loaded at its start cannot be shared; empty where it can, or there is none."""
+    """Why the models that the arbiter loaded at its start cannot be shared; empty where they can, or there is none."""
     if models.loaded:
-        return _why_not_shared(models.current, settings)
+        return _why_not_shared(models, settings)
     return why_not_shared(lambda: None, seconds=settings.request_timeout_seconds)
 
 
@@ -124,24 +134,29 @@ def first_application(settings: Settings, models: ModelStore) -> ASGIApp:
         return create_app(settings, models)
 
 
-def _candidate(settings: Settings, models: ModelStore, proof: Proof) -> ModelStore:
-    if proof.identity == models.identity and models.shared == (not proof.not_shared):
-        return models
+def _candidate(settings: Settings, known: dict[str, Held], proven: Proven, not_shared: str) -> Held:
+    former = known.get(proven.identity)
+    if former is not None and (former.build is not None) == bool(not_shared):
+        return former
     # Not what is there by now under the same name or as the newest version; that it is pinned was proven.
     loading = replace(loading_of(settings), pin=None)
-    artifact = read_model(proof.location, loading)
-    if artifact.identity != proof.identity:
+    artifact = read_model(proven.location, loading)
+    if artifact.identity != proven.identity:
         raise ModelNotReady("the model or its manifest is another than the one that was proven", Refusal.CORRUPT)
     build = partial(build_runtime, artifact, loading)
-    if proof.not_shared:
-        return ModelStore.unshared(proof.model, build, artifact.identity)
-    return ModelStore(build(), artifact.identity)
+    if not_shared:
+        return Held(proven.model, artifact.identity, build=build)
+    runtime = build()
+    return Held(runtime.metadata, artifact.identity, runtime)
 
 
-def _why_not_shared(runtime: Runtime, settings: Settings) -> str:
+def _why_not_shared(models: ModelStore, settings: Settings) -> str:
+    def predict() -> None:
+        for held in models:
+            _predict_example(held.current)
+
     # A part of what a proof may take: the rest is for the load before it and the warm-up after it.
-    seconds = min(settings.request_timeout_seconds, settings.reload_timeout_seconds / 4)
-    return why_not_shared(partial(_predict_example, runtime), seconds=seconds)
+    return why_not_shared(predict, seconds=min(settings.request_timeout_seconds, settings.reload_timeout_seconds / 4))
 
 
 def _application(settings: Settings, models: ModelStore) -> ASGIApp:
@@ -151,8 +166,22 @@ def _application(settings: Settings, models: ModelStore) -> ASGIApp:
         raise ModelNotReady(f"the blocked terms cannot be read: {error}", Refusal.TERMS) from error
 
 
-def _check_alike(candidate: ModelMetadata, served: ModelMetadata) -> None:
-    """Clients were told the task and the inputs; the example is only shown to them."""
+def _check_alike(candidates: ModelStore, served: ModelStore) -> None:
+    """Clients were told the task and the inputs of each model; its example is only shown to them."""
+    known = {held.metadata.name: held.metadata for held in served.newest}
+    for held in candidates.newest:
+        # Of one artifact alone the name is its file's, whatever model it has.
+        former = known.get(held.metadata.name) or _only(served, candidates)
+        if former is not None:
+            _check_alike_model(held.metadata, former)
+
+
+def _only(served: ModelStore, candidates: ModelStore) -> ModelMetadata | None:
+    """What is served to who names no model, before and after."""
+    return served.default.metadata if served.default is not None and candidates.default is not None else None
+
+
+def _check_alike_model(candidate: ModelMetadata, served: ModelMetadata) -> None:
     if candidate.task != served.task:
         raise ModelNotReady(f"its task is {candidate.task}, not {served.task}; restart to serve it", Refusal.SCHEMA)
     theirs, ours = ({**inputs_to_json(model.inputs), "example": None} for model in (candidate, served))

@@ -11,21 +11,23 @@ from pathlib import Path
 
 from app.artifact_files import reproduce, sync_folder
 from app.errors import ModelNotReady
-from app.runtimes import newest_in
+from app.runtimes import artifact_in
 from app.runtimes.artifact import manifest_path
+from app.runtimes.repository import models_in, versions_of
 
 NUMBER = re.compile("[0-9]+")
 
 
 @contextlib.contextmanager
-def one_more_version(repository: Path, artifact: Path) -> Iterator[None]:
+def one_more_version(repository: Path, artifact: Path, name: str | None = None) -> Iterator[None]:
     """
     While the block runs, and after it unless it raises, `artifact` is the newest version, under a number never used.
 
-    Raises ModelNotReady where the versions are no plain numbers, and OSError.
+    It is one of the model of that name, or of the only one. Raises ModelNotReady where there is no such model, or its
+    versions are no plain numbers, and OSError.
     """
-    artifact, neighbour = artifact.resolve(), newest_in(repository).path
-    newest = neighbour.parent
+    artifact, newest = artifact.resolve(), versions_of(_model(repository, name))[0]
+    neighbour = artifact_in(newest)
     if not NUMBER.fullmatch(newest.name):
         raise ModelNotReady(f"{newest}: is not a number, so that the next version is yours to name: put it there")
     folder = newest.with_name(str(max(_numbers_used(newest.parent)) + 1))
@@ -49,21 +51,33 @@ def one_more_version(repository: Path, artifact: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def one_version_less(repository: Path) -> Iterator[None]:
+def one_version_less(repository: Path, name: str | None = None) -> Iterator[None]:
     """
     While the block runs, and after it unless it raises, the newest version is hidden: `.5.1f2e3d4c` was `5`.
 
-    Raises ModelNotReady where it is the only one, and OSError.
+    Raises ModelNotReady where there is no such model, or the version is its only one, and OSError.
     """
-    newest = newest_in(repository).path.parent
+    model = _model(repository, name)
+    newest = versions_of(model)[0]
     hidden = _hidden(newest)
     _rename(newest, hidden)
     try:
-        newest_in(repository)
+        versions_of(model)
         yield
     except BaseException:
         _rename(hidden, newest)
         raise
+
+
+def _model(repository: Path, name: str | None) -> Path:
+    """The folder of the model of that name, or of the only one."""
+    models = models_in(repository)
+    named = [model for model in models if name in (None, model.name)]
+    if len(named) != 1:
+        told = ", ".join(model.name for model in models) or "none"
+        which = "exactly one model, so that NAME= has to say which" if name is None else f"a model {name!a}"
+        raise ModelNotReady(f"{repository}: has not {which}; those in it: {told}")
+    return named[0]
 
 
 def _rename(former: Path, latter: Path) -> None:

@@ -67,7 +67,10 @@ class Settings(BaseSettings):
     """Path of the artifact to serve (.joblib, .pkl, .pickle); default: the demo model."""
 
     model_repository: Path | None = Field(default=None, validation_alias="MODEL_REPOSITORY")
-    """Folder name/version/artifact of one model, whose newest version is served in place of MODEL_URI."""
+    """Folder name/version/artifact of models that are served in place of MODEL_URI, each in its newest versions."""
+
+    model_versions: int = Field(default=3, ge=1, le=1000)
+    """Versions of each model in MODEL_REPOSITORY that are held, the newest first; older ones stay files."""
 
     model_sha256: str | None = None
     """The only sha256 that is loaded, or a file in sha256sum's form that is read at each load; unset: any."""

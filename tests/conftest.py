@@ -55,7 +55,7 @@ def client_of() -> Iterator[MakeClient]:
 
     def make(runtime: Runtime | None, **settings: object) -> TestClient:
         given = {environment_name(field): value for field, value in settings.items()}
-        app = create_app(Settings(**given), ModelStore(runtime))  # type: ignore[arg-type]
+        app = create_app(Settings(**given), ModelStore() if runtime is None else ModelStore.of(runtime))  # type: ignore[arg-type]
         client = TestClient(app, raise_server_exceptions=False)
         client.__enter__()
         clients.append(client)

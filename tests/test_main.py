@@ -45,7 +45,7 @@ def test_an_artifact_larger_than_the_limit_is_not_loaded(text_artifact: Path) ->
 
 def test_a_batch_is_no_larger_than_the_setting() -> None:
     runtime = Echo()
-    executor = make_executor(settings(max_batch_size=3), ModelStore(runtime), Pace())
+    executor = make_executor(settings(max_batch_size=3), ModelStore.of(runtime), Pace())
 
     run(executor, lambda: executor.run(runtime, [str(number) for number in range(10)]), runtime)
 
@@ -54,7 +54,7 @@ def test_a_batch_is_no_larger_than_the_setting() -> None:
 
 def test_there_are_as_many_threads_as_the_setting_says() -> None:
     runtime = Together(5)
-    executor = make_executor(settings(execution="threads", threads=5), ModelStore(runtime), Pace())
+    executor = make_executor(settings(execution="threads", threads=5), ModelStore.of(runtime), Pace())
 
     async def main() -> list[Predictions]:
         return await asyncio.gather(*(executor.run(runtime, [str(number)]) for number in range(5)))
@@ -72,9 +72,9 @@ def test_a_model_that_is_not_thread_safe_is_served_by_one_thread_at_most(threads
 
     if refused:
         with pytest.raises(ModelNotReady):
-            make_executor(given, ModelStore(runtime), Pace())
+            make_executor(given, ModelStore.of(runtime), Pace())
     else:
-        make_executor(given, ModelStore(runtime), Pace()).close()
+        make_executor(given, ModelStore.of(runtime), Pace()).close()
 
 
 def test_a_body_larger_than_the_setting_is_refused(client_of: MakeClient, text_runtime: Runtime) -> None:

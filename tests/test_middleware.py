@@ -263,7 +263,7 @@ def test_a_body_without_a_length_is_counted() -> None:
 
 
 def test_a_client_that_leaves_in_mid_body_is_no_fault_of_the_server(text_runtime: Runtime) -> None:
-    app = create_app(Settings(), ModelStore(text_runtime))
+    app = create_app(Settings(), ModelStore.of(text_runtime))
     sent: list[Message] = []
 
     async def leave() -> Message:

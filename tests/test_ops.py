@@ -39,7 +39,7 @@ def worker(scoreboard: Scoreboard) -> Place:
 
 @pytest.fixture
 def client(scoreboard: Scoreboard) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), ModelStore(None), scoreboard), raise_server_exceptions=False) as made:
+    with TestClient(create_app(Settings(), ModelStore(), scoreboard), raise_server_exceptions=False) as made:
         yield made
 
 
@@ -84,7 +84,7 @@ def test_the_status_shows_the_scoreboard(client: TestClient, scoreboard: Scorebo
 
 
 def test_the_status_names_the_model_of_the_arbiter(scoreboard: Scoreboard, text_runtime: Runtime) -> None:
-    with TestClient(create_app(Settings(), ModelStore(text_runtime), scoreboard)) as client:
+    with TestClient(create_app(Settings(), ModelStore.of(text_runtime), scoreboard)) as client:
         [model] = client.get("/status").json()["models"]
 
     metadata = text_runtime.metadata

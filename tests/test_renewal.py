@@ -16,9 +16,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from app import renewal
 from app.errors import ModelNotReady, Refusal
-from app.model_store import ModelStore
+from app.model_store import Held, ModelStore
 from app.processes.throwaway import answer_apart
-from app.renewal import Proof, adopt
+from app.renewal import Proof, Proven, adopt
 from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading
@@ -50,7 +50,12 @@ def served(uri: Path) -> ModelStore:
 
 def held(uri: Path) -> ModelStore:
     artifact = read_model(Location(uri), Loading())
-    return ModelStore(build_runtime(artifact, Loading()), artifact.identity)
+    return ModelStore.of(build_runtime(artifact, Loading()), artifact.identity)
+
+
+def only(store: ModelStore) -> Held:
+    (one,) = store
+    return one
 
 
 def dumped(model: Any, path: Path) -> Path:
@@ -88,9 +93,9 @@ def test_another_model_of_the_same_inputs_is_proven_and_adopted(
     assert served.version == former
     adopt(settings(), served, proven)
 
-    assert served.version == Proof.from_json(proven).model.version != former
+    assert served.version == Proof.from_json(proven).models[0].model.version != former
     assert served.shared
-    assert served.current.predict(np.array(ROWS)).values
+    assert only(served).current.predict(np.array(ROWS)).values
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_what_could_not_take_the_place_of_the_served_model_is_refused(
 
 
 def test_any_inputs_are_taken_where_no_model_is_served(settings: MakeSettings) -> None:
-    store = ModelStore(None)
+    store = ModelStore()
 
     adopt(settings(), store, prove_apart(settings(), store))
 
@@ -129,7 +134,7 @@ def test_a_model_slower_than_a_request_may_take_is_refused(settings: MakeSetting
 
     slow = settings(FORKCAST_REQUEST_TIMEOUT_SECONDS=1, FORKCAST_EXECUTION="inline")
 
-    assert refusal(lambda: prove_apart(slow, ModelStore(None))) is Refusal.SLOW
+    assert refusal(lambda: prove_apart(slow, ModelStore())) is Refusal.SLOW
 
 
 def test_blocked_terms_that_cannot_be_read_refuse_the_candidate(
@@ -145,19 +150,19 @@ def test_blocked_terms_that_cannot_be_read_refuse_the_candidate(
 def test_bytes_that_were_changed_since_the_proof_are_not_adopted(
     settings: MakeSettings, served: ModelStore, uri: Path
 ) -> None:
-    former = served.current
+    former = only(served).current
     dumped(another(["low", "high"]), uri)
     proven = prove_apart(settings(), served)
     dumped(another(["low", "higher"]), uri)
 
     assert refusal(lambda: adopt(settings(), served, proven)) is Refusal.CORRUPT
-    assert served.current is former
+    assert only(served).current is former
 
 
 def test_a_manifest_that_was_changed_since_the_proof_is_not_adopted(
     settings: MakeSettings, served: ModelStore, uri: Path
 ) -> None:
-    former = served.current
+    former = only(served).current
     dumped(another(["low", "high"]), uri)
     proven = prove_apart(settings(), served)
     columns = [{"name": name, "kind": "number", "nullable": False} for name in ("x0", "x1")]
@@ -166,24 +171,24 @@ def test_a_manifest_that_was_changed_since_the_proof_is_not_adopted(
     uri.with_suffix(".manifest.json").write_text(json.dumps(manifest))
 
     assert refusal(lambda: adopt(settings(), served, proven)) is Refusal.CORRUPT
-    assert served.current is former
+    assert only(served).current is former
 
 
 def test_the_very_bytes_that_are_served_are_not_loaded_again(
     settings: MakeSettings, served: ModelStore, uri: Path
 ) -> None:
-    former, proven = served.current, prove_apart(settings(), served)
+    former, proven = only(served).current, prove_apart(settings(), served)
     uri.unlink()
 
     adopt(settings(), served, proven)
 
-    assert served.current is former
+    assert only(served).current is former
 
 
 def test_where_the_application_cannot_be_made_the_former_model_is_held(
     settings: MakeSettings, served: ModelStore, uri: Path, tmp_path: Path
 ) -> None:
-    former = served.current
+    former = only(served).current
     dumped(another(["low", "high"]), uri)
     terms = tmp_path / "terms"
     terms.write_text("term")
@@ -192,7 +197,7 @@ def test_where_the_application_cannot_be_made_the_former_model_is_held(
     terms.unlink()
 
     assert refusal(lambda: adopt(filtering, served, proven)) is Refusal.TERMS
-    assert served.current is former
+    assert only(served).current is former
 
 
 UNSHAREABLE = {
@@ -207,7 +212,7 @@ def test_what_a_fork_cannot_serve_is_held_and_each_process_builds_its_own(
 ) -> None:
     model, reason = UNSHAREABLE[name]
     dumped(model, uri)
-    store, threads = ModelStore(None), threading.active_count()
+    store, threads = ModelStore(), threading.active_count()
 
     proven = prove_apart(settings(), store)
     adopt(settings(), store, proven)
@@ -216,8 +221,8 @@ def test_what_a_fork_cannot_serve_is_held_and_each_process_builds_its_own(
 
     assert reason in Proof.from_json(proven).not_shared
     assert (store.shared, store.loaded, threading.active_count()) == (False, False, threads)
-    assert store.metadata == Proof.from_json(proven).model
-    assert built_and_asked_apart(store) == store.metadata.version
+    assert only(store).metadata == Proof.from_json(proven).models[0].model
+    assert built_and_asked_apart(store) == store.version
 
 
 def test_the_proven_version_is_adopted_though_a_newer_one_is_there_by_now(tmp_path: Path, uri: Path) -> None:
@@ -225,7 +230,7 @@ def test_the_proven_version_is_adopted_though_a_newer_one_is_there_by_now(tmp_pa
     for version in versions:
         version.mkdir(parents=True)
     shutil.copy(uri, versions[0] / "model.joblib")
-    found, store = Settings(MODEL_REPOSITORY=str(tmp_path / "models")), ModelStore(None)  # type: ignore[call-arg]
+    found, store = Settings(MODEL_REPOSITORY=str(tmp_path / "models")), ModelStore()  # type: ignore[call-arg]
     versions[1].rename(hidden := versions[1].with_name(".2"))
     proven = prove_apart(found, store)
     dumped(another(["low", "high"]), hidden / "model.joblib")
@@ -233,26 +238,25 @@ def test_the_proven_version_is_adopted_though_a_newer_one_is_there_by_now(tmp_pa
 
     adopt(found, store, proven)
 
-    assert store.metadata is not None
-    assert (store.metadata.name, store.metadata.version) == ("churn", "1")
+    assert (only(store).metadata.name, store.version) == ("churn", "1")
 
 
 def test_what_either_of_two_stores_of_one_model_builds_both_have(settings: MakeSettings, served: ModelStore) -> None:
     off = settings(FORKCAST_PRELOAD="off")
     adopt(off, served, prove_apart(off, served))
-    other = ModelStore(None)
+    other = ModelStore()
     other.become(served)
 
     other.build()
 
     assert served.shared
-    assert served.current is other.current
+    assert only(served).current is only(other).current
 
 
 def test_what_predicts_nowhere_is_refused(settings: MakeSettings, uri: Path) -> None:
     dumped(Refuser().fit(), uri)
 
-    assert refusal(lambda: prove_apart(settings(), ModelStore(None))) is Refusal.UNUSABLE
+    assert refusal(lambda: prove_apart(settings(), ModelStore())) is Refusal.UNUSABLE
 
 
 def test_no_model_is_shared_where_the_settings_say_so(settings: MakeSettings, served: ModelStore) -> None:
@@ -285,19 +289,19 @@ def test_inputs_are_compared_with_those_of_a_model_that_is_not_shared(
 def test_a_proof_says_the_same_after_its_way_through_a_pipe(
     settings: MakeSettings, served: ModelStore, uri: Path
 ) -> None:
-    proof = Proof.from_json(prove_apart(settings(), ModelStore(None)))
+    proof = Proof.from_json(prove_apart(settings(), ModelStore()))
 
-    assert proof == Proof(served.identity, Location(uri), served.current.metadata, "")
+    held = only(served)
+    assert proof == Proof((Proven(held.identity, Location(uri), held.current.metadata),), "")
     assert Proof.from_json(proof.to_json()) == proof
 
 
 @pytest.mark.parametrize("name", ["forest of two labels", "forest of float classes", "columns and a forest"])
 def test_a_proof_tells_of_any_model_what_the_model_says_of_itself(tmp_path: Path, name: str) -> None:
     joblib.dump(models.model(name).artifact, tmp_path / "churn.joblib")
-    loaded = held(tmp_path / "churn.joblib")
-    assert loaded.metadata is not None
+    loaded = only(held(tmp_path / "churn.joblib"))
 
-    proof = Proof(loaded.identity, Location(tmp_path / "churn.joblib"), loaded.metadata, "")
+    proof = Proof((Proven(loaded.identity, Location(tmp_path / "churn.joblib"), loaded.metadata),), "")
 
     assert Proof.from_json(proof.to_json()) == proof
 
@@ -307,8 +311,109 @@ def built_and_asked_apart(store: ModelStore) -> str:
 
     def work() -> str:
         store.build()
-        runtime = store.current
+        runtime = only(store).current
         runtime.predict(runtime.metadata.inputs.block([runtime.metadata.inputs.example], str))
         return runtime.metadata.version
 
     return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two models, the first in two versions."""
+    for name, version, classes in (("churn", "1", "ab"), ("churn", "2", "cd"), ("fraud", "7", "ef")):
+        add(tmp_path / "models", name, version, another(list(classes)))
+    return tmp_path / "models"
+
+
+def add(repository: Path, name: str, version: str, model: Any) -> Path:
+    folder = repository / name / version
+    folder.mkdir(parents=True)
+    return dumped(model, folder / "model.joblib")
+
+
+def of(repository: Path, **others: Any) -> Settings:
+    return Settings(MODEL_REPOSITORY=str(repository), **others)  # type: ignore[call-arg]
+
+
+def adopted(settings: Settings, store: ModelStore) -> ModelStore:
+    adopt(settings, store, prove_apart(settings, store))
+    return store
+
+
+def told(store: ModelStore) -> list[str]:
+    return [f"{held.metadata.name} {held.metadata.version}" for held in store]
+
+
+def test_each_model_of_a_repository_is_held_in_its_newest_versions(repository: Path) -> None:
+    store = adopted(of(repository), ModelStore())
+
+    assert told(store) == ["churn 2", "churn 1", "fraud 7"]
+    assert [held.metadata.version for held in store.newest] == ["2", "7"]
+    assert (store.default, store.version) == (None, "churn=2 fraud=7")
+    assert told(adopted(of(repository, FORKCAST_MODEL_VERSIONS=1), ModelStore())) == ["churn 2", "fraud 7"]
+
+
+def test_a_reload_loads_only_what_is_not_held_already(repository: Path) -> None:
+    store = adopted(of(repository), ModelStore())
+    former = {f"{held.metadata.name} {held.metadata.version}": held.current for held in store}
+    add(repository, "fraud", "8", another(["e", "f"]))
+
+    adopted(of(repository), store)
+
+    assert told(store) == ["churn 2", "churn 1", "fraud 8", "fraud 7"]
+    kept = [held.current is former.get(f"{held.metadata.name} {held.metadata.version}") for held in store]
+    assert kept == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "refused"),
+    [
+        ("fraud", LinearRegression().fit(ROWS, [0.0, 1.0]), Refusal.SCHEMA),
+        ("churn", LogisticRegression().fit([[0.0], [1.0]], ["low", "high"]), Refusal.SCHEMA),
+        ("third", "no estimator", Refusal.UNUSABLE),
+    ],
+)
+def test_one_bad_model_of_several_refuses_them_all(repository: Path, name: str, model: Any, refused: Refusal) -> None:
+    store = adopted(of(repository), ModelStore())
+    add(repository, name, "9", model)
+    add(repository, "other", "1", another(["g", "h"]))
+
+    assert refusal(lambda: adopted(of(repository), store)) is refused
+    assert told(store) == ["churn 2", "churn 1", "fraud 7"]
+
+
+def test_models_come_and_go_with_a_reload(repository: Path) -> None:
+    store = adopted(of(repository), ModelStore())
+    add(repository, "other", "1", LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]))
+    shutil.rmtree(repository / "churn")
+
+    assert told(adopted(of(repository), store)) == ["fraud 7", "other 1"]
+
+
+def test_models_that_are_not_shared_are_all_built_by_each_process(repository: Path) -> None:
+    store = adopted(of(repository, FORKCAST_PRELOAD="off"), ModelStore())
+
+    assert (store.shared, store.loaded) == (False, False)
+    assert built_apart(store) == "churn 2, churn 1, fraud 7"
+
+
+def built_apart(store: ModelStore) -> str:
+    def work() -> str:
+        store.build()
+        return ", ".join(f"{held.current.metadata.name} {held.current.metadata.version}" for held in store)
+
+    return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)
+
+
+def test_the_version_of_many_models_is_short_and_changes_with_each_of_them(repository: Path) -> None:
+    for name in ("an_insurance", "a_third"):
+        add(repository, name, "1", another(["a", "b"]))
+    store = adopted(of(repository), ModelStore())
+    former = store.version
+    add(repository, "a_third", "2", another(["a", "b"]))
+
+    adopted(of(repository), store)
+
+    assert len(former) == len(store.version) == 12
+    assert former != store.version

@@ -130,3 +130,39 @@ def test_nothing_stays_of_a_version_that_cannot_be_copied(repository: Path, arti
         pass
 
     assert sorted(repository.rglob("*")) == before
+
+
+@pytest.fixture
+def another(repository: Path) -> Path:
+    folder = repository / "fraud" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.joblib").write_text("1")
+    return folder.parent
+
+
+def test_of_several_models_the_named_one_is_changed(repository: Path, another: Path, artifact: Path) -> None:
+    with one_more_version(repository, artifact, "fraud"):
+        pass
+
+    assert sorted(folder.name for folder in another.iterdir()) == ["1", "2"]
+    assert versions(repository).keys() == {"9", "10"}
+
+    with one_version_less(repository, "churn"):
+        assert versions(repository).keys() == {"9"}
+        assert (another / "2").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (None, "has not exactly one model, so that NAME= has to say which; those in it: churn, fraud"),
+        ("chrun", "has not a model 'chrun'; those in it: churn, fraud"),
+    ],
+)
+def test_of_several_models_one_has_to_be_named(
+    repository: Path, another: Path, artifact: Path, name: str | None, reason: str
+) -> None:
+    for change in (one_more_version(repository, artifact, name), one_version_less(repository, name)):
+        with pytest.raises(ModelNotReady) as refused, change:
+            pass
+        assert refused.value.reason == f"{repository}: {reason}"

@@ -6,19 +6,34 @@ from typing import Literal
 from starlette.types import Scope
 
 from app.caller import ANYONE, Caller
+from app.errors import ModelNotReady
 from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
 State = Literal["ready", "no model"]
 
 
+# The name and the version of a model.
+Key = tuple[str, str]
+
+
 @dataclass(slots=True)
 class Serving:
-    """One worker's parts; `model` is None where none could be loaded."""
+    """One worker's parts: a predictor for each version of each model, or none at all where one of them could not be."""
 
-    predictor: Predictor
-    model: ModelMetadata | None
-    state: State
+    predictors: dict[Key, Predictor]
+    default: ModelMetadata | None
+
+    @property
+    def state(self) -> State:
+        return "ready" if self.predictors else "no model"
+
+    def predictor(self, model: Key) -> Predictor:
+        """Raises ModelNotReady."""
+        found = self.predictors.get(model)
+        if found is None:
+            raise ModelNotReady("no model is loaded")
+        return found
 
 
 def serving(scope: Scope) -> Serving:

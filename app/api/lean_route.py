@@ -18,10 +18,11 @@ Answering = Callable[[Scope, bytes], Awaitable[bytes]]
 
 
 class Endpoint:
-    """What answers one route with JSON."""
+    """What answers one route with JSON; `counted_as` is the name of several alike in the metrics."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, counted_as: str | None = None) -> None:
         self._answering = answering
+        self.counted_as = counted_as
 
     def __call__(self) -> None:
         """For FastAPI, which reads the signature of an endpoint; requests come to `app`."""
@@ -48,6 +49,7 @@ class LeanRoute(APIRoute):
         assert isinstance(endpoint, Endpoint)
         super().__init__(path, endpoint, **options)
         self.app = endpoint.app
+        self.counted_as = endpoint.counted_as or path
 
 
 class Shortcut:

@@ -1,88 +1,115 @@
-"""Our own dialect: /predict, /predict_batch and /predict_sentiment/."""
+"""
+Our own dialect: /predict, /predict_batch and /predict_sentiment/ of the only model, and the first two below the address
+of each version of each model.
+"""
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from pydantic import TypeAdapter
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
 from app.api import documentation
-from app.api.deps import Serving, caller, serving
-from app.api.json_bodies import JSON, Body, Form, OutputBody, read
+from app.api.deps import Serving
+from app.api.json_bodies import JSON, Form
 from app.api.lean_route import Answering, Endpoint, LeanRoute
-from app.api.native_answers import prediction, signed
-from app.errors import ModelNotReady
+from app.api.native_endpoints import (
+    FEATURES,
+    INSTANCES,
+    TEXT,
+    TEXTS,
+    not_ready,
+    predict_batch,
+    predict_one,
+    predict_sentiment,
+    several_models,
+)
 from app.input_schema import InputSchema, TextInput
+from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
+from app.runtimes.repository import ADDRESSABLE
 
 TAGS: list[str | Enum] = ["predictions"]
 
 
-class TextBody(OutputBody):
-    text: str
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a route lies, and the name under which it and those of other models are counted."""
+
+    below: str
+    name: str
+    counted_below: str
+    shown: bool
+
+    @property
+    def path(self) -> str:
+        return self.below + self.name
+
+    @property
+    def counted_as(self) -> str:
+        return self.counted_below + self.name
 
 
-class TextsBody(OutputBody):
-    texts: list[Any]
-
-
-class FeaturesBody(OutputBody):
-    features: Any
-
-
-class InstancesBody(OutputBody):
-    instances: list[Any]
-
-
-class ReviewBody(Body):
-    review_text: str
-
-
-TEXT = Form("text", str, TypeAdapter[Body](TextBody))
-TEXTS = Form("texts", list, TypeAdapter[Body](TextsBody))
-FEATURES = Form("features", object, TypeAdapter[Body](FeaturesBody))
-INSTANCES = Form("instances", list, TypeAdapter[Body](InstancesBody))
-REVIEW = Form("review_text", str, TypeAdapter[Body](ReviewBody))
-
-
-def add_routes(router: APIRouter, model: ModelMetadata | None) -> None:
-    """The routes of a model; of no model, routes that say so. A router included in another would cost each request."""
-    if model is None:
+def add_routes(router: APIRouter, models: ModelStore) -> None:
+    """
+    The routes of the models, each below the address of its version and, if it is the newest, below that of its name;
+    those without a name lead to the only model, or say why not. A router included in another would cost each request.
+    """
+    default = models.default
+    if default is not None:
+        add_model(router, default.metadata, "")
+        if isinstance(default.metadata.inputs, TextInput):
+            add_sentiment(router, default.metadata)
+    else:
+        answering = several_models if list(models) else not_ready
         for path in ("/predict", "/predict_batch", "/predict_sentiment/"):
-            router.add_api_route(
-                path,
-                Endpoint(not_ready),
-                methods=["POST"],
-                response_class=Response,
-                route_class_override=LeanRoute,
-                name=path.strip("/"),
-            )
-        return
+            add_refusal(router, path, answering)
+    add_index(router, models)
+    newest = models.newest
+    for held in models:
+        model = held.metadata
+        if ADDRESSABLE.fullmatch(model.name) and ADDRESSABLE.fullmatch(model.version):
+            if held in newest:
+                add_model(router, model, f"/models/{model.name}", "/models/{name}", shown=default is None)
+            below = f"/models/{model.name}/versions/{model.version}"
+            add_model(router, model, below, "/models/{name}/versions/{version}", shown=held not in newest)
+
+
+def add_index(router: APIRouter, models: ModelStore) -> None:
+    """Which models there are, and in which versions."""
+    newest = models.newest
+    listed = [
+        {
+            "name": held.metadata.name,
+            "version": held.metadata.version,
+            "newest": held in newest,
+            "task": held.metadata.task,
+            "runtime": held.metadata.platform,
+        }
+        for held in models
+    ]
+    document = orjson.dumps({"models": listed})
+
+    async def answer(scope: Scope, body: bytes) -> bytes:
+        return document
+
+    router.add_api_route(
+        "/models", Endpoint(answer), response_class=Response, route_class_override=LeanRoute, name="models", tags=TAGS,
+        description="The versions of each model, the newest first.",
+    )  # fmt: skip
+
+
+def add_model(router: APIRouter, model: ModelMetadata, below: str, counted_as: str = "", *, shown: bool = True) -> None:
+    """Two routes; those not `shown` are in the document under another address."""
     text = isinstance(model.inputs, TextInput)
-    add(router, model, "/predict", TEXT if text else FEATURES, one=True)
-    add(router, model, "/predict_batch", TEXTS if text else INSTANCES)
-    if text:
-        router.add_api_route(
-            "/predict_sentiment/",
-            Endpoint(predict_sentiment),
-            methods=["POST"],
-            response_class=Response,
-            route_class_override=LeanRoute,
-            name="predict_sentiment",
-            tags=TAGS,
-            description="The sentiment of one review.",
-            openapi_extra=documentation.operation(
-                takes=documentation.object_of({"review_text": documentation.TEXT}),
-                example={"review_text": model.inputs.example},
-                gives={"type": "object", "properties": {"sentiment": {}}, "required": ["sentiment"]},
-            ),
-        )
+    add(router, model, Address(below, "/predict", counted_as, shown), TEXT if text else FEATURES, one=True)
+    add(router, model, Address(below, "/predict_batch", counted_as, shown), TEXTS if text else INSTANCES)
 
 
-def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: bool = False) -> None:
+def add(router: APIRouter, model: ModelMetadata, address: Address, form: Form, *, one: bool = False) -> None:
     """A route that takes one instance, or a list of them."""
     instance = documentation.instance_schema(model.inputs)
     predictions = documentation.predictions_of(model)
@@ -93,15 +120,17 @@ def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: 
         "output": {"enum": [*model.outputs, None]},
     }
     forms = predictions if one else [{"predictions": documentation.listed(predictions)}]
+    key = model.name, model.version
     router.add_api_route(
-        path,
-        Endpoint(predict_one(form) if one else predict_batch(form)),
+        address.path,
+        Endpoint(predict_one(form, key) if one else predict_batch(form, key), address.counted_as),
         methods=["POST"],
         response_class=Response,
         route_class_override=LeanRoute,
         tags=TAGS,
-        name=path.strip("/"),
+        name=address.path.strip("/"),
         description="One prediction." if one else "One prediction for each instance, in their order.",
+        include_in_schema=address.shown,
         openapi_extra=documentation.operation(
             takes=documentation.object_of(takes, optional=frozenset({"entity_id", "output"})),
             example={form.field: model.inputs.example if one else [model.inputs.example]},
@@ -110,15 +139,45 @@ def add(router: APIRouter, model: ModelMetadata, path: str, form: Form, *, one: 
     )
 
 
-async def rehearse(app: ASGIApp, part: Serving) -> None:
+def add_sentiment(router: APIRouter, model: ModelMetadata) -> None:
+    router.add_api_route(
+        "/predict_sentiment/",
+        Endpoint(predict_sentiment((model.name, model.version))),
+        methods=["POST"],
+        response_class=Response,
+        route_class_override=LeanRoute,
+        name="predict_sentiment",
+        tags=TAGS,
+        description="The sentiment of one review.",
+        openapi_extra=documentation.operation(
+            takes=documentation.object_of({"review_text": documentation.TEXT}),
+            example={"review_text": model.inputs.example},
+            gives={"type": "object", "properties": {"sentiment": {}}, "required": ["sentiment"]},
+        ),
+    )
+
+
+def add_refusal(router: APIRouter, path: str, answering: Answering) -> None:
+    router.add_api_route(
+        path,
+        Endpoint(answering),
+        methods=["POST"],
+        response_class=Response,
+        route_class_override=LeanRoute,
+        name=path.strip("/"),
+    )
+
+
+async def rehearse(app: ASGIApp, part: Serving, models: ModelStore) -> None:
     """
-    Answer the model's example once, to nobody.
+    Answer an example once, to nobody.
 
     The first request through a forked process touches pages and caches that no predict touches: some 12 ms where the
     second takes 1 ms.
     """
-    assert part.model is not None
-    body = orjson.dumps(example_body(part.model.inputs))
+    model = models.newest[0].metadata
+    path = "/predict" if models.default is not None else f"/models/{model.name}/predict"
+    body = orjson.dumps(example_body(model.inputs))
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -129,7 +188,7 @@ async def rehearse(app: ASGIApp, part: Serving) -> None:
     headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-        "path": "/predict", "raw_path": b"/predict", "root_path": "", "query_string": b"", "headers": headers,
+        "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers,
         "state": {"serving": part, "request_id": "rehearsal", "headers": dict(headers)},
     }  # fmt: skip
     await app(scope, receive, send)
@@ -138,38 +197,3 @@ async def rehearse(app: ASGIApp, part: Serving) -> None:
 def example_body(inputs: InputSchema) -> dict[str, Any]:
     """What a client sends to /predict for the model's own example."""
     return {"text" if isinstance(inputs, TextInput) else "features": inputs.example}
-
-
-def predict_one(form: Form) -> Answering:
-    field = form.field
-
-    async def predict(scope: Scope, body: bytes) -> bytes:
-        instance, output = read(scope, body, form)
-        predictor = serving(scope).predictor
-        answer = await predictor.predict([instance], field, caller(scope), listed=False, output=output)
-        return signed(orjson.dumps(prediction(answer, 0)), answer, scope)
-
-    return predict
-
-
-def predict_batch(form: Form) -> Answering:
-    field = form.field
-
-    async def predict(scope: Scope, body: bytes) -> bytes:
-        instances, output = read(scope, body, form)
-        predictor = serving(scope).predictor
-        answer = await predictor.predict(instances, field, caller(scope), listed=True, output=output)
-        predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
-        return signed(orjson.dumps({"predictions": predictions}), answer, scope)
-
-    return predict
-
-
-async def predict_sentiment(scope: Scope, body: bytes) -> bytes:
-    text, _ = read(scope, body, REVIEW)
-    answer = await serving(scope).predictor.predict([text], "review_text", caller(scope), listed=False)
-    return orjson.dumps({"sentiment": answer.predictions.values[0]})
-
-
-async def not_ready(scope: Scope, body: bytes) -> bytes:
-    raise ModelNotReady("no model is loaded")

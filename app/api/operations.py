@@ -19,10 +19,8 @@ async def health(request: Request) -> Response:
     """200 whenever the worker answers at all; the body says whether it holds a model."""
     part = serving(request.scope)
     ready = part.state == "ready"
-    body = {"status": "ok" if ready else part.state, "model_loaded": part.model is not None, "model": None}
-    if part.model is not None:
-        body["model"] = {"name": part.model.name, "version": part.model.version}  # type: ignore[assignment]
-    return _json(body)
+    model = None if part.default is None else {"name": part.default.name, "version": part.default.version}
+    return _json({"status": "ok" if ready else part.state, "model_loaded": ready, "model": model})
 
 
 async def healthz(request: Request) -> Response:

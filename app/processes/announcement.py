@@ -30,8 +30,9 @@ def announce(settings: Settings, models: ModelStore, workers: int) -> None:
     lines += [f"metrics  {base}/metrics"] if settings.metrics == "on" else []
     lines += [f"health   {base}/health"]
     lines += [f"ops      http://{address(reachable(settings.ops_host), settings.ops_port)}/status"]
-    if models.metadata is not None:
-        lines += ["try      " + example_curl(base, models.metadata)]
+    for held in models.newest:
+        path = "/predict" if models.default is not None else f"/models/{held.metadata.name}/predict"
+        lines += ["try      " + example_curl(base + path, held.metadata)]
     log.info("serving", address=base, workers=workers, execution=settings.execution)
     if not _writes_to_journal():  # which has the event above
         print("\n" + "\n".join(f"  {line}" for line in lines) + "\n", flush=True)  # noqa: T201
@@ -54,9 +55,9 @@ def _writes_to_journal() -> bool:
     return False
 
 
-def example_curl(base: str, model: ModelMetadata) -> str:
+def example_curl(address: str, model: ModelMetadata) -> str:
     """One line for a shell that asks the served model for its own example."""
     inputs = model.inputs
     body = json.dumps({"text" if isinstance(inputs, TextInput) else "features": inputs.example})
     quoted = body.replace("'", "'\\''")
-    return f"curl {base}/predict -H 'content-type: application/json' -d '{quoted}'"
+    return f"curl {address} -H 'content-type: application/json' -d '{quoted}'"

@@ -6,14 +6,19 @@ from pathlib import Path
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact, Location, read_artifact
 from app.runtimes.base import Loading, Runtime
-from app.runtimes.repository import newest_version
+from app.runtimes.repository import located, only_artifact
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
 
 
-def newest_in(repository: Path) -> Location:
-    """The newest version of the one model in a folder `name/version/artifact`; raises ModelNotReady."""
-    return newest_version(repository, JOBLIB)
+def versions_in(repository: Path, most: int) -> list[Location]:
+    """The newest versions of each model in a folder `name/version/artifact`, the newest first; raises ModelNotReady."""
+    return located(repository, JOBLIB, most)
+
+
+def artifact_in(version: Path) -> Path:
+    """The one artifact in the folder of a version; raises ModelNotReady."""
+    return only_artifact(version, JOBLIB)
 
 
 def read_model(location: Location, loading: Loading) -> Artifact:

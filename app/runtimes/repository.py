@@ -8,28 +8,45 @@ from pathlib import Path
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Location
 
+# Both are parts of addresses.
+ADDRESSABLE = re.compile(r"[\w.~+@=,-]+")
 
-def newest_version(repository: Path, suffixes: Iterable[str]) -> Location:
+
+def located(repository: Path, suffixes: Iterable[str], most_versions: int) -> list[Location]:
     """
-    The newest version of the one model in it; its artifact has one of the `suffixes`.
+    The newest versions of each model in it, the newest of each first; each artifact has one of the `suffixes`.
 
     The numbers in two versions are compared as numbers: 10 is newer than 9, v1.10 than v1.9, and 1.0-rc1 than 1.0.
     What is hidden (its name begins with a dot) is passed over, so that a version can be written there and then renamed.
-    Raises ModelNotReady where there is not exactly one model, or not exactly one artifact in the version.
+    Raises ModelNotReady where there is no model, one has no version, or a version not exactly one artifact.
     """
-    models = _folders(repository)
-    if len(models) != 1:
-        found = f"several models ({', '.join(each.name for each in models)})" if models else "no model"
-        raise ModelNotReady(f"{repository}: has {found}; exactly one is served", Refusal.MISSING)
-    versions = _folders(models[0])
+    models = models_in(repository)
+    if not models:
+        raise ModelNotReady(f"{repository}: has no model", Refusal.MISSING)
+    newest = [folder for model in models for folder in versions_of(model)[:most_versions]]
+    return [Location(only_artifact(folder, suffixes), folder.parent.name, folder.name) for folder in newest]
+
+
+def models_in(repository: Path) -> list[Path]:
+    """Their folders, by name; raises ModelNotReady."""
+    return _folders(repository)
+
+
+def versions_of(model: Path) -> list[Path]:
+    """Their folders, the newest first; raises ModelNotReady where there is none."""
+    versions = sorted(_folders(model), key=lambda folder: version_key(folder.name), reverse=True)
     if not versions:
-        raise ModelNotReady(f"{models[0]}: has no version", Refusal.MISSING)
-    newest = max(versions, key=lambda folder: version_key(folder.name))
-    artifacts = [each for each in _visible(newest) if each.suffix in suffixes]
+        raise ModelNotReady(f"{model}: has no version", Refusal.MISSING)
+    return versions
+
+
+def only_artifact(version: Path, suffixes: Iterable[str]) -> Path:
+    """Raises ModelNotReady where there is not exactly one."""
+    artifacts = [each for each in _visible(version) if each.suffix in suffixes]
     if len(artifacts) != 1:
         found = "several artifacts" if artifacts else "no artifact"
-        raise ModelNotReady(f"{newest}: has {found} ({', '.join(suffixes)})", Refusal.MISSING)
-    return Location(artifacts[0], models[0].name, newest.name)
+        raise ModelNotReady(f"{version}: has {found} ({', '.join(suffixes)})", Refusal.MISSING)
+    return artifacts[0]
 
 
 def version_key(version: str) -> tuple[list[tuple[bool, int, str]], str]:
@@ -39,7 +56,13 @@ def version_key(version: str) -> tuple[list[tuple[bool, int, str]], str]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [each for each in _visible(folder) if each.is_dir()]
+    """Raises ModelNotReady where one has a name that is no part of an address."""
+    found = [each for each in _visible(folder) if each.is_dir()]
+    for each in found:
+        if not ADDRESSABLE.fullmatch(each.name):
+            reason = f"{each}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
+            raise ModelNotReady(reason, Refusal.UNUSABLE)
+    return found
 
 
 def _visible(folder: Path) -> list[Path]:

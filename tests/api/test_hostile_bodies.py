@@ -66,7 +66,7 @@ def test_hostile_bodies_are_refused_and_harm_nobody(inputs: object, good: object
 
     async def main() -> None:
         nonlocal accepted
-        async with started(create_app(Settings(FORKCAST_MAX_ROWS=100), ModelStore(Fake(inputs)))) as post:
+        async with started(create_app(Settings(FORKCAST_MAX_ROWS=100), ModelStore.of(Fake(inputs)))) as post:
             for number in range(BODIES // 3 + 1):
                 body = hostile_body(chance)
                 answer = await post(chance.choice(paths), body)

@@ -77,7 +77,7 @@ def body(document: Any, path: str = "/predict") -> Request:
 def both(fake: Fake | None) -> tuple[FastAPI, ASGIApp, ASGIApp]:
     """An application's FastAPI, around it what every request passes with the shortcut, and the same without."""
     settings: dict[str, Any] = {"FORKCAST_MAX_BODY_BYTES": MOST_BODY_BYTES, "FORKCAST_ON_LOAD_FAILURE": "unready"}
-    whole = inner = create_app(Settings(**settings), ModelStore(fake))
+    whole = inner = create_app(Settings(**settings), ModelStore() if fake is None else ModelStore.of(fake))
     while not isinstance(inner, Shortcut):
         inner = inner.app  # type: ignore[attr-defined]
     fastapi = inner.app
@@ -240,8 +240,9 @@ def test_what_the_shortcut_leads_to_are_routes_of_fastapi_and_in_its_document() 
     lean = [route for route in fastapi.routes if isinstance(route, LeanRoute)]
     described = fastapi.openapi()["paths"]
 
-    assert [route.path for route in lean] == PATHS
-    assert all(isinstance(route, APIRoute) and route.methods == {"POST"} for route in lean)
+    below = ["/models", *(f"/models/fake{version}{path}" for version in ("", "/versions/7") for path in PATHS[:2])]
+    assert [route.path for route in lean] == [*PATHS, *below]
+    assert all(isinstance(route, APIRoute) and len(route.methods) == 1 for route in lean)
     for path in PATHS:
         content = described[path]["post"]["requestBody"]["content"]["application/json"]
         assert content["schema"]["properties"].keys() >= content["example"].keys()

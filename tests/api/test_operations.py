@@ -133,7 +133,7 @@ def test_a_model_that_answers_otherwise_than_when_it_was_trained_does_not_become
         metadata.classes,
         goldens,
     )
-    app = create_app(Settings(), ModelStore(fake))
+    app = create_app(Settings(), ModelStore.of(fake))
 
     with pytest.raises(errors.ModelNotReady) as refusal, TestClient(app):
         pass

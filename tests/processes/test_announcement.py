@@ -28,7 +28,7 @@ def announced(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
 
     def announce(**settings: str) -> str:
-        announcement.announce(Settings(**settings), ModelStore(None), 2)  # type: ignore[arg-type]
+        announcement.announce(Settings(**settings), ModelStore(), 2)  # type: ignore[arg-type]
         return capfd.readouterr().out
 
     return announce

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from app.errors import ModelNotReady, Refusal
-from app.runtimes import newest_in, read_model
+from app.runtimes import read_model, versions_in
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading
 from app.runtimes.repository import version_key
@@ -30,7 +30,7 @@ def add(repository: Path, version: str, name: str = "churn", file: str = "model.
 
 
 def newest(repository: Path, pin: str | None = None) -> Artifact:
-    return read_model(newest_in(repository), Loading(pin))
+    return read_model(versions_in(repository, 1)[0], Loading(pin))
 
 
 def refused(repository: Path) -> str:
@@ -77,11 +77,37 @@ def test_what_is_hidden_and_what_is_no_folder_is_passed_over(repository: Path) -
     assert newest(repository).version == "1"
 
 
-def test_several_models_are_refused_by_their_names(repository: Path) -> None:
-    add(repository, "1")
-    add(repository, "1", name="fraud")
+def test_each_model_has_its_newest_versions_the_newest_first(repository: Path) -> None:
+    for version in ("1", "2", "10", "9"):
+        add(repository, version)
+    add(repository, "7", name="fraud", file="fraud.pkl")
 
-    assert "several models (churn, fraud)" in refused(repository)
+    found = versions_in(repository, 3)
+
+    assert [(each.name, each.version) for each in found] == [
+        ("churn", "10"), ("churn", "9"), ("churn", "2"), ("fraud", "7")
+    ]  # fmt: skip
+    assert [each.path.name for each in found] == ["model.joblib"] * 3 + ["fraud.pkl"]
+    assert len(versions_in(repository, 1)) == 2
+
+
+def test_one_model_without_a_version_is_refused_though_others_have_some(repository: Path) -> None:
+    add(repository, "1")
+    (repository / "fraud").mkdir()
+
+    assert refused(repository) == f"{repository / 'fraud'}: has no version"
+
+
+@pytest.mark.parametrize("name", ["a b", "{name}", "50%", "what?", "a#b"])
+def test_a_name_that_is_no_part_of_an_address_is_refused(repository: Path, name: str) -> None:
+    add(repository, "1")
+    add(repository, name)
+
+    with pytest.raises(ModelNotReady) as caught:
+        versions_in(repository, 3)
+    assert caught.value.reason == (
+        f"{repository / 'churn' / name}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
+    )
 
 
 def test_what_is_no_repository_is_refused(repository: Path) -> None:

@@ -156,6 +156,9 @@ def test_in_a_repository_a_reload_adds_a_version_and_a_rollback_takes_it_away(
     settle(server, len(ends(server)))
     assert sorted(path.name for path in first.parent.iterdir()) == ["1", "2"]
 
+    former = server.post("/models/reviews/versions/1/predict", {"text": "good"}).json["model"]
+    assert former == {"name": "reviews", "version": "1"}
+
     assert run("rollback").stdout == "reload succeeded: version 1 is served\n"
     assert version(server) == "1"
     assert "has no version" in run("rollback").stderr
@@ -166,6 +169,14 @@ def test_in_a_repository_a_reload_adds_a_version_and_a_rollback_takes_it_away(
     (first.parent / ".3").rename(first.parent / "3")
     assert run("reload").stdout == "reload succeeded: version 3 is served\n"
     assert version(server) == "3"
+
+    # And another model beside it, from whose arrival on each has to be named.
+    (repository / "scores" / "1").mkdir(parents=True)
+    (repository / "scores" / "1" / "model.joblib").write_bytes(table_model.read_bytes())
+    named = run("reload", f"MODEL={other}", "NAME=reviews")
+    assert named.stdout == "reload succeeded: version reviews=4 scores=1 is served\n"
+    assert run("rollback", "NAME=reviews").stdout == "reload succeeded: version reviews=3 scores=1 is served\n"
+    assert [each["name"] for each in server.ops("/status").json["models"]] == ["reviews"] * 2 + ["scores"]
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -1,0 +1,53 @@
+"""From the settings to the models that they name."""
+
+from pathlib import Path
+
+import structlog
+
+from app.errors import ModelNotReady
+from app.model_store import Held, ModelStore
+from app.runtimes import build_runtime, read_model, versions_in
+from app.runtimes.artifact import Location
+from app.runtimes.base import Loading, ModelMetadata
+from app.settings import Settings
+
+log = structlog.stdlib.get_logger("forkcast")
+
+
+def load_models(settings: Settings) -> ModelStore:
+    """The models that the settings name; if one cannot be loaded an empty store, if they allow to start unready."""
+    try:
+        models = ModelStore([load(location, loading_of(settings)) for location in locate(settings)])
+    except ModelNotReady as error:
+        if settings.on_load_failure == "exit":
+            raise
+        log.error("model not loaded", reason=error.reason)
+        return ModelStore()
+    for held in models:
+        log_loaded(held.metadata)
+    return models
+
+
+def locate(settings: Settings) -> list[Location]:
+    """Where the artifacts lie that the settings name, the newest of each model first; raises ModelNotReady."""
+    if settings.model_repository is not None:
+        return versions_in(settings.model_repository, settings.model_versions)
+    return [Location(Path(settings.model_uri))]
+
+
+def load(location: Location, loading: Loading) -> Held:
+    """Raises ModelNotReady."""
+    artifact = read_model(location, loading)
+    runtime = build_runtime(artifact, loading)
+    return Held(runtime.metadata, artifact.identity, runtime)
+
+
+def loading_of(settings: Settings) -> Loading:
+    return Loading(settings.model_sha256, settings.max_model_bytes, settings.acceleration)
+
+
+def log_loaded(model: ModelMetadata) -> None:
+    log.info(
+        "model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform,
+        acceleration=model.acceleration,
+    )  # fmt: skip
