@@ -1,16 +1,22 @@
 """From the settings to the models that they name."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
 from app.errors import ModelNotReady
+from app.input_schema import InputSchema, TableInput
 from app.model_store import Held, ModelStore
 from app.runtimes import build_runtime, read_model, versions_in
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading, ModelMetadata
 from app.settings import Settings
 
+# Columns and classes of a model in the log, and characters of its example; its OpenAPI document has them all.
+MOST_TOLD = 50
+MOST_TOLD_CHARACTERS = 200
 log = structlog.stdlib.get_logger("forkcast")
 
 
@@ -47,7 +53,18 @@ def loading_of(settings: Settings) -> Loading:
 
 
 def log_loaded(model: ModelMetadata) -> None:
+    """What it is, and what it serves."""
+    classes: Sequence[object] = model.classes_of_labels or model.classes
+    example = json.dumps(model.inputs.example, ensure_ascii=False)[:MOST_TOLD_CHARACTERS]
     log.info(
         "model loaded", model=model.name, version=model.version, sha256=model.sha256, runtime=model.platform,
-        acceleration=model.acceleration,
+        acceleration=model.acceleration, task=model.task, inputs=_told(model.inputs), outputs=list(model.outputs),
+        classes=classes[:MOST_TOLD], example=example,
     )  # fmt: skip
+
+
+def _told(inputs: InputSchema) -> str | dict[str, str]:
+    """`text`, or the kind of each column, of those that may be missing with a question mark."""
+    if not isinstance(inputs, TableInput):
+        return "text"
+    return {column.name: column.kind + "?" * column.nullable for column in inputs.columns[:MOST_TOLD]}
