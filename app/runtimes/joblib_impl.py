@@ -12,16 +12,21 @@ from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading
 from app.runtimes.sklearn_model import check_library_versions, sklearn_runtime
 from app.runtimes.sklearn_runtime import SklearnRuntime
+from app.runtimes.whole_pickle import check_whole
 
 
 def build(artifact: Artifact, loading: Loading) -> SklearnRuntime:
-    """Checks the manifest's library versions, and only then unpickles."""
+    """Checks the manifest's library versions and that the file is whole, and only then unpickles."""
     check_library_versions(artifact)
-    return sklearn_runtime(_unpickle(artifact), artifact, platform="sklearn_joblib")
+    # A sha256 that was told beforehand is proof enough.
+    proven = loading.pin is not None or artifact.manifest is not None
+    return sklearn_runtime(_unpickle(artifact, proven), artifact, platform="sklearn_joblib")
 
 
-def _unpickle(artifact: Artifact) -> Any:
+def _unpickle(artifact: Artifact, proven: bool) -> Any:
     try:
+        if not proven:
+            check_whole(artifact)
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
             return joblib.load(io.BytesIO(artifact.data))
@@ -30,6 +35,8 @@ def _unpickle(artifact: Artifact) -> Any:
         raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {was}, here is {here}") from error
     except ModuleNotFoundError as error:
         raise ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed") from error
+    except ModelNotReady:
+        raise
     except MemoryError as error:
         raise ModelNotReady(f"{artifact.path}: there is not enough memory to unpickle it", Refusal.MEMORY) from error
     except Exception as error:
