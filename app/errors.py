@@ -27,11 +27,11 @@ class Refusal(IntEnum):
     MISSING = 1
     """There is no such file, or it cannot be read."""
     UNTRUSTED = 2
-    """Others could replace the file."""
+    """Others could replace the file, or it holds types that nobody has named as trusted."""
     UNPINNED = 3
     """Not the bytes that the pin names, or a pin that names none."""
     CORRUPT = 4
-    """Bytes that cannot be unpickled, or a manifest that is none or of other bytes."""
+    """Bytes that cannot be loaded, or a manifest that is none or of other bytes."""
     UNUSABLE = 5
     """A model that cannot be served here: its format, its libraries, what it is."""
     SCHEMA = 6

@@ -49,7 +49,7 @@ def load(location: Location, loading: Loading) -> Held:
 
 
 def loading_of(settings: Settings) -> Loading:
-    return Loading(settings.model_sha256, settings.max_model_bytes, settings.acceleration)
+    return Loading(settings.model_sha256, settings.max_model_bytes, settings.acceleration, settings.trusted_types_file)
 
 
 def log_loaded(model: ModelMetadata) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from app.artifact_files import ArtifactFiles, Contents, put_in_place
 from app.errors import ModelNotReady
 from app.repository_files import one_more_version, one_version_less
+from app.runtimes import of_one_format
 from app.settings import ROOT, Settings, SettingsInvalid, load_settings
 
 POLL_SECONDS = 0.1
@@ -103,6 +104,10 @@ def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> C
         return {}
     if not model.is_file() or model.resolve() == files.artifact:
         raise Failed(f"{model}: is no file, or the very one that is served")
+    if not of_one_format(model, files.artifact):
+        raise Failed(
+            f"{model}: is of another format than {files.artifact}, whose place it would take; serve it by MODEL_URI"
+        )
     return files.installation(model)
 
 

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     """Worker processes; unset: one for each core that this process may use."""
 
     model_uri: str = Field(default=str(ROOT / "var/models/sentiment.joblib"), validation_alias="MODEL_URI")
-    """Path of the artifact to serve (.joblib, .pkl, .pickle); default: the demo model."""
+    """Path of the artifact to serve (.joblib, .pkl, .pickle, .skops); default: the demo model."""
 
     model_repository: Path | None = Field(default=None, validation_alias="MODEL_REPOSITORY")
     """Folder name/version/artifact of models that are served in place of MODEL_URI, each in its newest versions."""
@@ -77,6 +77,9 @@ class Settings(BaseSettings):
 
     max_model_bytes: int = Field(default=8 * 2**30, ge=1)
     """Bytes of the largest artifact that is read."""
+
+    trusted_types_file: Path | None = None
+    """Types that a .skops artifact may hold, one dotted name a line; unset: those alone that skops itself trusts."""
 
     on_load_failure: Literal["exit", "unready"] = "exit"
     """When the model cannot be loaded: stop the start, or start and answer 503."""
@@ -181,9 +184,11 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def check_terms_file(self) -> Self:
-        if self.blocked_terms_file is not None and not self.blocked_terms_file.is_file():
-            raise ValueError(f"{PREFIX}BLOCKED_TERMS_FILE names no file")
+    def check_files(self) -> Self:
+        for name in ("blocked_terms_file", "trusted_types_file"):
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{PREFIX}{name.upper()} names no file")
         return self
 
     @model_validator(mode="after")

@@ -102,6 +102,7 @@ def test_names_in_lower_case_are_not_settings(env_file: Path, monkeypatch: pytes
         ("FORKCAST_MAX_BATCH_SIZE", "-1"),
         ("FORKCAST_METRICS", "yes"),
         ("FORKCAST_BLOCKED_TERMS_FILE", "/no/such/SECRET"),
+        ("FORKCAST_TRUSTED_TYPES_FILE", "/no/such/SECRET"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(

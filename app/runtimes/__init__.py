@@ -9,16 +9,24 @@ from app.runtimes.base import Loading, Runtime
 from app.runtimes.repository import located, only_artifact
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
+SKOPS = (".skops",)
+FORMATS = (JOBLIB, SKOPS)
+SUFFIXES = tuple(suffix for suffixes in FORMATS for suffix in suffixes)
 
 
 def versions_in(repository: Path, most: int) -> list[Location]:
     """The newest versions of each model in a folder `name/version/artifact`, the newest first; raises ModelNotReady."""
-    return located(repository, JOBLIB, most)
+    return located(repository, SUFFIXES, most)
 
 
 def artifact_in(version: Path) -> Path:
     """The one artifact in the folder of a version; raises ModelNotReady."""
-    return only_artifact(version, JOBLIB)
+    return only_artifact(version, SUFFIXES)
+
+
+def of_one_format(first: Path, second: Path) -> bool:
+    """Whether both are names of the same format, so that one may take the other's place."""
+    return any(first.suffix in suffixes and second.suffix in suffixes for suffixes in FORMATS)
 
 
 def read_model(location: Location, loading: Loading) -> Artifact:
@@ -45,9 +53,9 @@ def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
     return accelerated(runtime)
 
 
-def load_runtime(uri: str, *, pin: str | None, max_bytes: int) -> Runtime:
+def load_runtime(uri: str, *, pin: str | None, max_bytes: int, trusted_types_file: Path | None = None) -> Runtime:
     """Read the artifact at `uri`, a path, and load it; raises ModelNotReady with the reason."""
-    loading = Loading(pin, max_bytes)
+    loading = Loading(pin, max_bytes, trusted_types_file=trusted_types_file)
     return build_runtime(read_model(Location(Path(uri)), loading), loading)
 
 
@@ -56,4 +64,8 @@ def _builder(path: Path) -> Callable[[Artifact, Loading], Runtime]:
         from app.runtimes.joblib_impl import build
 
         return build
-    raise ModelNotReady(f"{path}: is none of the formats served ({', '.join(JOBLIB)})")
+    if path.suffix in SKOPS:
+        from app.runtimes.skops_impl import build
+
+        return build
+    raise ModelNotReady(f"{path}: is none of the formats served ({', '.join(SUFFIXES)})")

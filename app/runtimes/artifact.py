@@ -79,9 +79,7 @@ def read_artifact(location: Location, *, pin: str | None, max_bytes: int) -> Art
     `pin` is a sha256 in hex, or the path of a file in sha256sum's form, which is read again at each load.
     """
     path = location.path
-    real = _resolve(path)
-    _refuse_writable_by_others(real)
-    data = _read_regular_file(real, max_bytes)
+    real, data = read_unwritable(path, max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if pin is not None and sha256 != _pinned_digest(pin, path):
         raise ModelNotReady(f"{path}: its sha256 is {sha256}, not the pinned one", Refusal.UNPINNED)
@@ -92,6 +90,13 @@ def read_artifact(location: Location, *, pin: str | None, max_bytes: int) -> Art
         if not label.isprintable():
             raise ModelNotReady(f"{path}: its name or version, {label!a}, cannot be printed", Refusal.CORRUPT)
     return artifact
+
+
+def read_unwritable(path: Path, max_bytes: int) -> tuple[Path, bytes]:
+    """The place and the bytes of a regular file that nobody but root and this user can replace; or ModelNotReady."""
+    real = _resolve(path)
+    _refuse_writable_by_others(real)
+    return real, _read_regular_file(real, max_bytes)
 
 
 def _resolve(path: Path) -> Path:
@@ -174,10 +179,8 @@ def _read_manifest(path: Path, sha256: str) -> tuple[dict[str, Any] | None, str]
     """The manifest and the sha256 of its own bytes."""
     if not os.path.lexists(path):
         return None, ""
-    real = _resolve(path)
-    _refuse_writable_by_others(real)
     try:
-        data = _read_regular_file(real, MOST_MANIFEST_BYTES)
+        _, data = read_unwritable(path, MOST_MANIFEST_BYTES)
         manifest = json.loads(data)
         belongs = manifest["sha256"] == sha256
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from app.input_schema import InputSchema
@@ -24,12 +25,14 @@ class Loading:
     What the operator asks of a model that is loaded.
 
     `pin` is the sha256 in hex that alone is loaded, or the path of a file in sha256sum's form that is read at each
-    load; None: any. An artifact has at most `max_bytes`.
+    load; None: any. An artifact has at most `max_bytes`. `trusted_types_file` names, one a line, the types that a skops
+    file may hold beyond those that skops trusts.
     """
 
     pin: str | None = None
     max_bytes: int = 8 * 2**30
     acceleration: Acceleration = "auto"
+    trusted_types_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

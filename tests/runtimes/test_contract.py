@@ -3,7 +3,8 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.runtimes.formats import FORMATS, Format
 from tests.runtimes.models import MAKERS, Model
 
 HELD = [(each, name) for each in FORMATS for name in MAKERS if name not in each.without]
+STRANGERS = list(permutations(FORMATS, 2))
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -32,7 +34,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     model = models.model(name)
     path = tmp_path_factory.mktemp("models") / saved.file
     saved.save(model, path)
-    return model, load_runtime(str(path), pin=None, max_bytes=2**24)
+    trusted = saved.trusted_types_file(path)
+    return model, load_runtime(str(path), pin=None, max_bytes=2**24, trusted_types_file=trusted)
 
 
 @pytest.fixture(params=FORMATS, ids=lambda saved: saved.name)
@@ -220,6 +223,42 @@ def test_an_artifact_that_others_may_write_is_refused(artifact: Path) -> None:
 
 def test_an_artifact_of_too_many_bytes_is_refused(artifact: Path) -> None:
     assert refusal(artifact, max_bytes=20).reason.endswith("more than the 20 allowed")
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.3, 0.6, 0.9, 0.999])
+def test_a_truncated_artifact_is_refused_before_anything_of_it_runs(
+    artifact: Path, saved: Format, kept: float, listen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_runtime(str(artifact), pin=None, max_bytes=2**24)
+    # Whoever makes the model imports its module, and whoever unpickles one looks up its classes.
+    module = type(models.model(saved.plain).estimator).__module__
+    monkeypatch.delitem(sys.modules, module)
+    saved.truncate(artifact, kept)
+    ran: list[Any] = []
+    listen(
+        lambda event, args: (
+            ran.append(args) if event == "pickle.find_class" or (event == "import" and args[0] == module) else None
+        )
+    )
+
+    refused = refusal(artifact)
+
+    assert refused.refusal is Refusal.CORRUPT
+    assert ran == []
+
+
+def test_an_empty_artifact_is_refused(artifact: Path, saved: Format) -> None:
+    saved.truncate(artifact, 0)
+
+    assert refusal(artifact).refusal is Refusal.CORRUPT
+
+
+@pytest.mark.parametrize(("named", "other"), STRANGERS, ids=lambda each: each.name)
+def test_an_artifact_of_another_format_under_this_name_is_refused(named: Format, other: Format, tmp_path: Path) -> None:
+    path = tmp_path / named.file
+    other.save(models.model(other.plain), path)
+
+    assert refusal(path).refusal is Refusal.CORRUPT
 
 
 def test_only_the_chosen_format_s_libraries_are_imported(saved: Format, artifact: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_plain_pickle_is_served(serve: Serve, name: str) -> None:
 def test_another_kind_of_file_is_refused(save: Save) -> None:
     path = save(b"", "churn.onnx")
 
-    assert refusal(path) == f"{path}: is none of the formats served (.joblib, .pkl, .pickle)"
+    assert refusal(path) == f"{path}: is none of the formats served (.joblib, .pkl, .pickle, .skops)"
 
 
 MANIFEST = {
@@ -211,22 +212,14 @@ def test_an_object_that_predicts_without_being_an_estimator_is_served(serve: Ser
     assert list(runtime.predict(rows(runtime, [[1, 2]])).values) == [0.0]
 
 
-@pytest.mark.parametrize("kept", [0, 1, 0.5, 0.99])
-def test_a_truncated_file_is_refused(save: Save, kept: float) -> None:
-    path = save(models.model("forest of int classes").artifact)
-    data = path.read_bytes()
-    path.write_bytes(data[: int(kept) if kept in (0, 1) else int(len(data) * kept)])
+def test_a_file_that_a_sha256_proves_is_not_looked_through_beforehand(save: Save, unpickled: list[str]) -> None:
+    path = save(pickle.dumps(models.model("ridge").artifact)[:-1])
 
-    reason = refusal(path)
+    with pytest.raises(ModelNotReady, match="No model") as caught:
+        load_runtime(str(path), pin=hashlib.sha256(path.read_bytes()).hexdigest(), max_bytes=2**24)
 
-    assert reason.startswith(f"{path}: cannot be unpickled (")
-    assert "\n" not in reason
-
-
-def test_a_file_that_is_no_pickle_is_refused(save: Save) -> None:
-    path = save(b"<html>not found</html>")
-
-    assert refusal(path).startswith(f"{path}: cannot be unpickled (")
+    assert caught.value.reason.startswith(f"{path}: cannot be unpickled (")
+    assert "sklearn.linear_model._ridge.Ridge" in unpickled
 
 
 def test_a_missing_module_is_named(save: Save) -> None:

@@ -40,6 +40,12 @@ def refused(repository: Path) -> str:
     return caught.value.reason
 
 
+def test_the_artifact_may_be_of_any_format(repository: Path) -> None:
+    path = add(repository, "1", file="model.skops")
+
+    assert versions_in(repository, 1)[0].path == path
+
+
 @pytest.mark.parametrize(
     "older_first",
     [

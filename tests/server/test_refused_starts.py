@@ -110,7 +110,7 @@ def test_a_damaged_artifact_is_named_in_the_only_line(refusals: dict[str, Refusa
 
     assert refusal.status == 1
     assert refusal.log.count("\n") == 1
-    assert "damaged.joblib: cannot be unpickled" in refusal.critical["reason"]
+    assert "damaged.joblib: is truncated, or no pickle" in refusal.critical["reason"]
 
 
 def test_an_artifact_other_than_the_pinned_one_is_refused_before_anything_in_it_runs(
