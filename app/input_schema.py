@@ -11,9 +11,11 @@ from app.errors import BadInput, Problem
 from app.instances import Array, Instances
 
 # A numeric column takes numbers and booleans.
-Kind = Literal["number", "boolean", "numeric", "string", "any"]
+Kind = Literal["number", "integer", "boolean", "numeric", "string", "any"]
 # Trees compute in single precision: a larger number is refused here by its name rather than inside the model.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
+# Up to it a double holds every whole number, so that what is taken is what was sent.
+LARGEST_INTEGER = 2**53
 MOST_TEXT_CHARACTERS = 10_000
 
 
@@ -36,6 +38,9 @@ class Column:
             # Written so that NaN is refused as well.
             if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
                 return "must be a finite number of at most 3.4e38"
+        elif self.kind == "integer":
+            if type(value) not in (int, float) or not -LARGEST_INTEGER <= value <= LARGEST_INTEGER or value % 1:
+                return "must be a whole number of at most 9007199254740992"
         elif self.kind == "boolean" and type(value) is not bool:
             return "must be true or false"
         elif self.kind == "numeric" and type(value) is not bool:
@@ -55,6 +60,8 @@ class Column:
         present = [np.nan if value is None else value for value in values]
         if self.kind == "number" or (self.kind in ("numeric", "any") and {int, float}.issuperset(map(type, present))):
             return np.array(present, dtype=np.float64)
+        if self.kind == "integer":
+            return np.array(present, dtype=np.float64 if self.nullable else np.int64)
         if self.kind == "boolean" and not self.nullable:
             return np.array(present, dtype=np.bool_)
         column = np.empty(len(values), dtype=object)

@@ -120,8 +120,23 @@ def test_a_finite_number_is_taken_as_the_nearest_double(inputs: TableInput, valu
     assert np.asarray(rows).ravel().tolist() == [float(value)]
 
 
+@pytest.mark.parametrize("value", [0, 7, -3.0, 2**53, -(2**53)])
+def test_a_whole_number_is_taken_as_it_is(value: float) -> None:
+    rows = one_column("integer").block([[value]], where)
+    with_null = one_column("integer", nullable=True).block([[value], [None]], where)
+
+    assert isinstance(rows, dict)
+    assert isinstance(with_null, dict)
+    assert (rows["value"].dtype, rows["value"].tolist()) == (np.int64, [value])
+    np.testing.assert_array_equal(with_null["value"], [value, np.nan])
+
+
 JUNK: dict[Kind, tuple[list[Any], str]] = {
     "number": ([True, False, "1", "1.5", "NaN", "", [], [1], {}, {"value": 1}], "must be a number"),
+    "integer": (
+        [True, "1", "", [], [1], {}, 1.5, -1e-9, 2**53 + 1, -(2**53) - 1, 1e300, *NO_NUMBERS],
+        "must be a whole number of at most 9007199254740992",
+    ),
     "boolean": ([0, 1, 1.0, "true", "", [], [True], {}], "must be true or false"),
     "string": ([0, 1.5, True, [], ["x"], {}, {"x": "y"}], "must be a string"),
     "numeric": (["1", "", "true", [], [1], {}], "must be a number, true or false"),
@@ -274,7 +289,7 @@ def test_a_block_of_many_is_the_blocks_of_one_in_order(rows: list[list[float]]) 
 
 NAMES = st.text(max_size=4)
 CATEGORIES = st.none() | st.frozensets(NAMES | st.booleans(), min_size=1, max_size=3) | st.just(frozenset({1, 2}))
-KINDS = st.sampled_from(["number", "boolean", "string", "any"])
+KINDS = st.sampled_from(["number", "integer", "boolean", "string", "any"])
 COLUMNS = st.lists(
     st.builds(Column, NAMES, KINDS, st.booleans(), CATEGORIES),
     min_size=1, max_size=3, unique_by=lambda column: column.name,

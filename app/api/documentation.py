@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.input_schema import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, InputSchema, TableInput
+from app.input_schema import LARGEST_INTEGER, LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, InputSchema, TableInput
 from app.runtimes.base import ModelMetadata, Output, names_of
 
 # Of that package only the files of Swagger UI are used: the page must not fetch them from anywhere else.
@@ -75,6 +75,7 @@ def instance_schema(inputs: InputSchema) -> Schema:
 def column_schema(column: Column) -> Schema:
     """The values that a column takes."""
     number: Schema = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+    integer: Schema = {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER}
     string: Schema = {"type": "string", "maxLength": MOST_TEXT_CHARACTERS}
     boolean: Schema = {"type": "boolean"}
     if column.categories is not None:
@@ -82,6 +83,7 @@ def column_schema(column: Column) -> Schema:
         return {"enum": values + ([None] if column.nullable else [])}
     kinds = {
         "number": [number],
+        "integer": [integer],
         "boolean": [boolean],
         "numeric": [number, boolean],
         "string": [string],

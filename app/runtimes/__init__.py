@@ -1,5 +1,6 @@
 """One contract, many formats; only the one that is chosen is imported."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from app.runtimes.repository import located, only_artifact
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
 SKOPS = (".skops",)
-FORMATS = (JOBLIB, SKOPS)
+ONNX = (".onnx",)
+FORMATS = (JOBLIB, SKOPS, ONNX)
 SUFFIXES = tuple(suffix for suffixes in FORMATS for suffix in suffixes)
+
+Builder = Callable[[Artifact, Loading], Runtime]
 
 
 def versions_in(repository: Path, most: int) -> list[Location]:
@@ -46,7 +50,8 @@ def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
         runtime = _builder(artifact.path)(artifact, loading)
     except SystemExit as error:
         raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
-    if loading.acceleration == "off":
+    # What accelerates knows scikit-learn's estimators, and imports scikit-learn.
+    if loading.acceleration == "off" or artifact.path.suffix in ONNX:
         return runtime
     from app.runtimes.acceleration import accelerated
 
@@ -59,7 +64,7 @@ def load_runtime(uri: str, *, pin: str | None, max_bytes: int, trusted_types_fil
     return build_runtime(read_model(Location(Path(uri)), loading), loading)
 
 
-def _builder(path: Path) -> Callable[[Artifact, Loading], Runtime]:
+def _builder(path: Path) -> Builder:
     if path.suffix in JOBLIB:
         from app.runtimes.joblib_impl import build
 
@@ -68,4 +73,18 @@ def _builder(path: Path) -> Callable[[Artifact, Loading], Runtime]:
         from app.runtimes.skops_impl import build
 
         return build
+    if path.suffix in ONNX:
+        return _onnx_builder(path)
     raise ModelNotReady(f"{path}: is none of the formats served ({', '.join(SUFFIXES)})")
+
+
+def _onnx_builder(path: Path) -> Builder:
+    # By default onnxruntime reports its use to its makers, for which it starts a thread as it is imported and keeps a
+    # database in the home folder: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md.
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        from app.runtimes.onnx_impl import build
+    except ModuleNotFoundError as error:
+        reason = f"{path}: needs {error.name}, which is not installed; pip install -r requirements-onnx.txt"
+        raise ModelNotReady(reason) from error
+    return build

@@ -13,9 +13,9 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from app.errors import ModelNotReady, Refusal
-from app.input_schema import InputSchema, inputs_from_json
 from app.runtimes.artifact import Artifact
-from app.runtimes.base import OUTPUTS, Golden, Label, ModelMetadata
+from app.runtimes.base import OUTPUTS, Label, ModelMetadata
+from app.runtimes.manifest import goldens_of, inputs_of
 from app.runtimes.sklearn_labels import classes_of, classes_of_labels, task_of
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
@@ -100,11 +100,11 @@ def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None, 
         sha256=artifact.sha256,
         platform=platform,
         task=task_of(estimator),
-        inputs=_inputs(artifact, estimator),
+        inputs=inputs_of(artifact) or infer_inputs(estimator),
         classes=_classes(artifact, estimator, encoder),
         classes_of_labels=classes_of_labels(estimator),
         outputs=tuple(output for output in OUTPUTS if hasattr(estimator, output)),
-        goldens=_goldens(artifact),
+        goldens=goldens_of(artifact),
     )
 
 
@@ -118,22 +118,3 @@ def _classes(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) -
         return tuple(encoder.inverse_transform(np.asarray(classes)).tolist())
     except (ValueError, TypeError, IndexError) as error:
         raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
-
-
-def _goldens(artifact: Artifact) -> tuple[Golden, ...]:
-    try:
-        goldens = (artifact.manifest or {}).get("goldens", [])
-        return tuple(Golden(each["instance"], each["value"], each["probabilities"]) for each in goldens)
-    except (KeyError, TypeError) as error:
-        raise ModelNotReady(f"{artifact.path}: its manifest has no usable goldens", Refusal.CORRUPT) from error
-
-
-def _inputs(artifact: Artifact, estimator: Any) -> InputSchema:
-    if artifact.manifest is None:
-        return infer_inputs(estimator)
-    try:
-        return inputs_from_json(artifact.manifest["inputs"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelNotReady(
-            f"{artifact.path}: its manifest has no usable inputs ({type(error).__name__})", Refusal.CORRUPT
-        ) from error

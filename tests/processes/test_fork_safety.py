@@ -16,8 +16,17 @@ from app.runtimes import load_runtime
 from app.settings import ROOT
 from tests.environments import own_environment
 from tests.runtimes.models import MAKERS, NUMBERS, TWO, model
+from tests.runtimes.onnx_files import onnx_file
 
 BOOSTERS = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
+# A tree ensemble, texts, several inputs, and an operator with a graph of its own.
+ONNX = {
+    f"{name} in ONNX": name
+    for name in (
+        "forest of str classes", "tfidf and logistic regression", "columns without gaps", "nearest neighbours",
+        "multi-layer perceptron", "outliers",
+    )
+}  # fmt: skip
 INSTALLED = [name for name in BOOSTERS if importlib.util.find_spec(name)]
 
 
@@ -31,6 +40,10 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {name: folder / f"{number}.joblib" for number, name in enumerate(models)}
     for name, path in paths.items():
         joblib.dump(models[name], path)
+    for name, of in ONNX.items():
+        paths[name] = folder / f"{name}.onnx"
+        paths[name].write_bytes(onnx_file(model(of)))
+    for path in paths.values():
         path.chmod(0o644)
     return paths
 
@@ -45,7 +58,7 @@ def answers(artifacts: dict[str, Path]) -> dict[str, list[Any]]:
     return dict(zip(artifacts, json.loads(run.stdout), strict=True))
 
 
-@pytest.mark.parametrize("name", [*MAKERS, *INSTALLED])
+@pytest.mark.parametrize("name", [*MAKERS, *INSTALLED, *ONNX])
 def test_a_forked_process_predicts_what_its_parent_would(
     name: str, artifacts: dict[str, Path], answers: dict[str, list[Any]]
 ) -> None:

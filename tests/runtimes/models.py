@@ -44,6 +44,7 @@ TABLE = pd.DataFrame({
     "income": NUMBERS[:, 0],
 })  # fmt: skip
 REVIEWS = pd.DataFrame({"title": TEXTS[::-1], "review": TEXTS, "stars": NUMBERS[:, 0]})
+WITHOUT_GAPS = TABLE.fillna({"age": 30.5, "city": "Rome"})
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ def on_array(estimator: Any, target: Any = None) -> Model:
     return Model(estimator, estimator, NUMBERS[:8].tolist(), NUMBERS[:8])
 
 
-def on_table(estimator: Any, target: Any) -> Model:
-    estimator.fit(TABLE, target)
-    return Model(estimator, estimator, records(TABLE[:8]), TABLE[:8])
+def on_table(estimator: Any, target: Any, table: pd.DataFrame = TABLE) -> Model:
+    estimator.fit(table, target)
+    return Model(estimator, estimator, records(table[:8]), table[:8])
 
 
 def on_reviews(estimator: Any) -> Model:
@@ -138,6 +139,19 @@ MAKERS: dict[str, Callable[[], Model]] = {
     ),
     "columns searched": lambda: on_table(
         GridSearchCV(make_pipeline(columns(), LinearSVC()), {"linearsvc__C": [0.1, 1]}, cv=2), letters(TWO)
+    ),
+    "columns without gaps": lambda: on_table(
+        make_pipeline(
+            ColumnTransformer(
+                [
+                    ("numbers", StandardScaler(), ["age", "income"]),
+                    ("city", OneHotEncoder(handle_unknown="ignore"), ["city"]),
+                ]
+            ),
+            LogisticRegression(),
+        ),
+        letters(THREE),
+        WITHOUT_GAPS,
     ),
     "forest of int classes": lambda: on_array(forest(), THREE + 3),
     "forest of bool classes": lambda: on_array(forest(), TWO == 1),

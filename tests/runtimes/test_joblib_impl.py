@@ -70,9 +70,9 @@ def test_a_plain_pickle_is_served(serve: Serve, name: str) -> None:
 
 
 def test_another_kind_of_file_is_refused(save: Save) -> None:
-    path = save(b"", "churn.onnx")
+    path = save(b"", "churn.h5")
 
-    assert refusal(path) == f"{path}: is none of the formats served (.joblib, .pkl, .pickle, .skops)"
+    assert refusal(path) == f"{path}: is none of the formats served (.joblib, .pkl, .pickle, .skops, .onnx)"
 
 
 MANIFEST = {
