@@ -13,6 +13,8 @@ sys.path[:0] = [] if str(Path(__file__).parent) in sys.path else [str(Path(__fil
 for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR"):
     os.environ[f"{name}_NUM_THREADS"] = "1"
 os.environ["VECLIB_MAXIMUM_THREADS"] = "1"
+# MLflow, where a model of it is served, would tell its makers of each load, from a thread.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from app.processes.state_directory import state_directory  # noqa: E402
 

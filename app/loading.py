@@ -9,9 +9,11 @@ import structlog
 from app.errors import ModelNotReady
 from app.input_schema import InputSchema, TableInput
 from app.model_store import Held, ModelStore
+from app.processes.download import discard_download, located_in_store
 from app.runtimes import build_runtime, read_model, versions_in
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading, ModelMetadata
+from app.runtimes.mlflow_store import is_store_uri
 from app.settings import Settings
 
 # Columns and classes of a model in the log, and characters of its example; its OpenAPI document has them all.
@@ -23,7 +25,12 @@ log = structlog.stdlib.get_logger("forkcast")
 def load_models(settings: Settings) -> ModelStore:
     """The models that the settings name; if one cannot be loaded an empty store, if they allow to start unready."""
     try:
-        models = ModelStore([load(location, loading_of(settings)) for location in locate(settings)])
+        locations = locate(settings)
+        try:
+            models = ModelStore([load(location, loading_of(settings)) for location in locations])
+        finally:
+            for location in locations:
+                discard_download(location)
     except ModelNotReady as error:
         if settings.on_load_failure == "exit":
             raise
@@ -38,6 +45,8 @@ def locate(settings: Settings) -> list[Location]:
     """Where the artifacts lie that the settings name, the newest of each model first; raises ModelNotReady."""
     if settings.model_repository is not None:
         return versions_in(settings.model_repository, settings.model_versions)
+    if is_store_uri(settings.model_uri):
+        return [located_in_store(settings.model_uri, seconds=settings.reload_timeout_seconds)]
     return [Location(Path(settings.model_uri))]
 
 

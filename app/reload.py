@@ -18,6 +18,7 @@ from app.artifact_files import ArtifactFiles, Contents, put_in_place
 from app.errors import ModelNotReady
 from app.repository_files import one_more_version, one_version_less
 from app.runtimes import of_one_format
+from app.runtimes.mlflow_store import is_store_uri
 from app.settings import ROOT, Settings, SettingsInvalid, load_settings
 
 POLL_SECONDS = 0.1
@@ -95,7 +96,11 @@ def changed_files(settings: Settings, chosen: argparse.Namespace) -> AbstractCon
 
 def wanted_files(settings: Settings, model: Path | None, *, rollback: bool) -> Contents:
     """Raises Failed where there is nothing to install or to go back to."""
+    if (rollback or model is not None) and is_store_uri(settings.model_uri):
+        raise Failed(f"{settings.model_uri}: is in a store; name another version there, and reload without MODEL=")
     files = ArtifactFiles(settings.model_uri)
+    if (rollback or model is not None) and files.artifact.is_dir():
+        raise Failed(f"{files.artifact}: is a folder; put another in its place with mv, and reload without MODEL=")
     if rollback:
         if not files.previous.exists():
             raise Failed(f"{files.previous}: there is no previous artifact")

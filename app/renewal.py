@@ -20,6 +20,7 @@ from app.loading import load, loading_of, locate, log_loaded
 from app.main import create_app, make_content_filter, make_executor, warm
 from app.model_store import Held, ModelStore
 from app.pace import Pace
+from app.processes.download import discard_download
 from app.processes.sharing import why_not_shared
 from app.processes.throwaway import answer_apart
 from app.runtimes import build_runtime, read_model
@@ -99,7 +100,11 @@ def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
     """
     proof = Proof.from_json(proven)
     known = {held.identity: held for held in models}
-    candidates = ModelStore([_candidate(settings, known, each, proof.not_shared) for each in proof.models])
+    try:
+        candidates = ModelStore([_candidate(settings, known, each, proof.not_shared) for each in proof.models])
+    finally:
+        for proven_model in proof.models:
+            discard_download(proven_model.location)
     application = _application(settings, candidates)
     models.become(candidates)
     for held in models:

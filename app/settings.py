@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     """Worker processes; unset: one for each core that this process may use."""
 
     model_uri: str = Field(default=str(ROOT / "var/models/sentiment.joblib"), validation_alias="MODEL_URI")
-    """Path of the artifact to serve (.joblib, .pkl, .pickle, .skops, .onnx); default: the demo model."""
+    """Artifact: a path (.joblib, .pkl, .skops, .onnx, a folder of an MLflow model), or MLflow's models:/ or runs:/."""
 
     model_repository: Path | None = Field(default=None, validation_alias="MODEL_REPOSITORY")
     """Folder name/version/artifact of models that are served in place of MODEL_URI, each in its newest versions."""

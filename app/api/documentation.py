@@ -101,7 +101,8 @@ def predictions_of(model: ModelMetadata) -> list[Members]:
 
 def _prediction(model: ModelMetadata) -> Members:
     if model.task == "regression":
-        return {"prediction": NUMBERS}
+        # A function of MLflow may answer anything.
+        return {"prediction": {} if model.platform == "mlflow_pyfunc" else NUMBERS}
     if model.classes_of_labels:
         return {
             "label": {"type": "array", "prefixItems": [{"enum": list(each)} for each in model.classes_of_labels]},

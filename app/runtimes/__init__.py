@@ -1,6 +1,6 @@
 """One contract, many formats; only the one that is chosen is imported."""
 
-import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def of_one_format(first: Path, second: Path) -> bool:
 
 def read_model(location: Location, loading: Loading) -> Artifact:
     """The checked bytes of the artifact that lies there; nothing in them runs. Raises ModelNotReady."""
-    _builder(location.path)
+    _builder(location.path, folder=location.path.is_dir())
     return read_artifact(location, pin=loading.pin, max_bytes=loading.max_bytes)
 
 
@@ -47,11 +47,11 @@ def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
     itself does is the artifact's.
     """
     try:
-        runtime = _builder(artifact.path)(artifact, loading)
+        runtime = _builder(artifact.path, folder=bool(artifact.files))(artifact, loading)
     except SystemExit as error:
         raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
-    # What accelerates knows scikit-learn's estimators, and imports scikit-learn.
-    if loading.acceleration == "off" or artifact.path.suffix in ONNX:
+    # What accelerates knows scikit-learn's estimators; where none was loaded, nothing needs to be imported for them.
+    if loading.acceleration == "off" or "app.runtimes.sklearn_runtime" not in sys.modules:
         return runtime
     from app.runtimes.acceleration import accelerated
 
@@ -64,7 +64,11 @@ def load_runtime(uri: str, *, pin: str | None, max_bytes: int, trusted_types_fil
     return build_runtime(read_model(Location(Path(uri)), loading), loading)
 
 
-def _builder(path: Path) -> Builder:
+def _builder(path: Path, *, folder: bool) -> Builder:
+    if folder:
+        from app.runtimes.mlflow_impl import build as build_folder
+
+        return build_folder
     if path.suffix in JOBLIB:
         from app.runtimes.joblib_impl import build
 
@@ -75,13 +79,13 @@ def _builder(path: Path) -> Builder:
         return build
     if path.suffix in ONNX:
         return _onnx_builder(path)
+    if not path.suffix and not path.exists():
+        # The folder of an MLflow model that is not there.
+        raise ModelNotReady(f"{path}: No such file or directory", Refusal.MISSING)
     raise ModelNotReady(f"{path}: is none of the formats served ({', '.join(SUFFIXES)})")
 
 
 def _onnx_builder(path: Path) -> Builder:
-    # By default onnxruntime reports its use to its makers, for which it starts a thread as it is imported and keeps a
-    # database in the home folder: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md.
-    os.putenv("ORT_DISABLE_TELEMETRY", "1")
     try:
         from app.runtimes.onnx_impl import build
     except ModuleNotFoundError as error:

@@ -18,12 +18,13 @@ from app.runtimes.whole_pickle import check_whole
 def build(artifact: Artifact, loading: Loading) -> SklearnRuntime:
     """Checks the manifest's library versions and that the file is whole, and only then unpickles."""
     check_library_versions(artifact)
+    return sklearn_runtime(load(artifact, loading), artifact, platform="sklearn_joblib")
+
+
+def load(artifact: Artifact, loading: Loading) -> Any:
+    """What the artifact's one file holds; raises ModelNotReady."""
     # A sha256 that was told beforehand is proof enough.
     proven = loading.pin is not None or artifact.manifest is not None
-    return sklearn_runtime(_unpickle(artifact, proven), artifact, platform="sklearn_joblib")
-
-
-def _unpickle(artifact: Artifact, proven: bool) -> Any:
     try:
         if not proven:
             check_whole(artifact)

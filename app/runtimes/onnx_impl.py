@@ -1,10 +1,9 @@
 """ONNX models, predicted by onnxruntime."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from app import instances as block
 from app.errors import ModelNotReady, Refusal, RefusedByModel
@@ -15,6 +14,13 @@ from app.runtimes.base import Loading, ModelMetadata, Output, Predictions
 from app.runtimes.manifest import classes_of, goldens_of, inputs_of, task_of
 from app.runtimes.onnx_graph import Answers, answers_of, parsed, without_zip_maps
 from app.runtimes.onnx_inputs import Feed, read_inputs, schema_of
+
+# By default onnxruntime reports its use to its makers, for which it starts a thread as it is imported and keeps a
+# database in the home folder: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md.
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 # Of onnxruntime's logger: nothing but what ends the process, for an error is raised as well.
 FATAL = 4

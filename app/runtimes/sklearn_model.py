@@ -13,6 +13,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from app.errors import ModelNotReady, Refusal
+from app.input_schema import InputSchema
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import OUTPUTS, Label, ModelMetadata
 from app.runtimes.manifest import goldens_of, inputs_of
@@ -24,11 +25,13 @@ from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
 SIMPLE = (str, int, float, bool, bytes, np.generic, type, FunctionType, BuiltinFunctionType, ModuleType, type(None))
 
 
-def sklearn_runtime(loaded: Any, artifact: Artifact, *, platform: str) -> SklearnRuntime:
+def sklearn_runtime(
+    loaded: Any, artifact: Artifact, *, platform: str, declared: InputSchema | None = None
+) -> SklearnRuntime:
     """
     What was loaded from the artifact, an estimator or one beside a LabelEncoder, as a runtime; raises ModelNotReady.
 
-    `platform` names the format in metadata.
+    `platform` names the format in metadata; `declared` is what it takes where neither a manifest nor it itself tells.
     """
     path = artifact.path
     estimator, encoder = _estimator_and_encoder(loaded)
@@ -42,7 +45,8 @@ def sklearn_runtime(loaded: Any, artifact: Artifact, *, platform: str) -> Sklear
         if isinstance(part, TEXT_VECTORIZERS) and part.input != "content":
             # It opens files, whose names would come from the network.
             raise ModelNotReady(f"{path}: has a vectorizer with input={part.input!r}; only 'content' is served")
-    metadata = _metadata(artifact, estimator, encoder, platform)
+    inputs = _inputs(artifact, estimator, declared)
+    metadata = _metadata(artifact, estimator, encoder, platform=platform, inputs=inputs)
     if not metadata.classes_of_labels and any(map(classes_of_labels, parts)):
         raise ModelNotReady(f"{path}: combines classifiers of several labels, which is not served")
     return SklearnRuntime(estimator, metadata, encoded=encoder is not None)
@@ -93,14 +97,16 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
             yield from _parts(item, seen)
 
 
-def _metadata(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None, platform: str) -> ModelMetadata:
+def _metadata(
+    artifact: Artifact, estimator: Any, encoder: LabelEncoder | None, *, platform: str, inputs: InputSchema
+) -> ModelMetadata:
     return ModelMetadata(
         name=artifact.name,
         version=artifact.version,
         sha256=artifact.sha256,
         platform=platform,
         task=task_of(estimator),
-        inputs=inputs_of(artifact) or infer_inputs(estimator),
+        inputs=inputs,
         classes=_classes(artifact, estimator, encoder),
         classes_of_labels=classes_of_labels(estimator),
         outputs=tuple(output for output in OUTPUTS if hasattr(estimator, output)),
@@ -118,3 +124,15 @@ def _classes(artifact: Artifact, estimator: Any, encoder: LabelEncoder | None) -
         return tuple(encoder.inverse_transform(np.asarray(classes)).tolist())
     except (ValueError, TypeError, IndexError) as error:
         raise ModelNotReady(f"{artifact.path}: its LabelEncoder is not of the estimator's classes") from error
+
+
+def _inputs(artifact: Artifact, estimator: Any, declared: InputSchema | None) -> InputSchema:
+    told = inputs_of(artifact)
+    if told is not None:
+        return told
+    try:
+        return infer_inputs(estimator)
+    except ModelNotReady:
+        if declared is None:
+            raise
+        return declared

@@ -29,13 +29,14 @@ MOST_NAMED = 5
 def build(artifact: Artifact, loading: Loading) -> SklearnRuntime:
     """Makes no object before all types in the file are trusted: by skops, or by the operator's own file."""
     check_library_versions(artifact)
+    return sklearn_runtime(load(artifact, loading), artifact, platform="sklearn_skops")
+
+
+def load(artifact: Artifact, loading: Loading) -> Any:
+    """What the artifact's one file holds; raises ModelNotReady."""
     trusted = read_trusted_types(loading.trusted_types_file)
-    return sklearn_runtime(_load(artifact, loading.max_bytes, trusted), artifact, platform="sklearn_skops")
-
-
-def _load(artifact: Artifact, max_bytes: int, trusted: list[str]) -> Any:
     try:
-        check_archive(artifact, max_bytes)
+        check_archive(artifact, loading.max_bytes)
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
             return skops.io.loads(artifact.data, trusted=trusted)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from app.errors import ModelNotReady, Refusal
-from app.runtimes.artifact import read_unwritable
+from app.runtimes.checked_files import read_unwritable
 
 MOST_BYTES = 2**20
 DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -14,7 +14,7 @@ def read_trusted_types(path: Path | None) -> list[str]:
     """Whatever follows a `#` is a comment; raises ModelNotReady where others could write the file, or it is none."""
     if path is None:
         return []
-    _, data = read_unwritable(path, MOST_BYTES)
+    data = read_unwritable(path, MOST_BYTES)
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -1,13 +1,17 @@
 """Each format that is served: how an artifact of it is made of a fitted model, and what it cannot hold."""
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import joblib
+import onnx
 import skops.io
 
+from tests.runtimes.mlflow_saving import quiet_mlflow
 from tests.runtimes.models import MAKERS, Model
 from tests.runtimes.onnx_files import onnx_file
 
@@ -85,6 +89,40 @@ IN_DOUBLE_PRECISION = frozenset({
     "ridge of two outputs", "clusters",
 })  # fmt: skip
 
+
+def folder_sha256(path: Path) -> str:
+    """As an operator finds it."""
+    command = "find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum"
+    return subprocess.run(command, shell=True, cwd=path, capture_output=True, text=True, check=True).stdout[:64]
+
+
+def truncate_folder(path: Path, kept: float) -> None:
+    """Of its largest file, which is the model."""
+    truncate_file(max(path.iterdir(), key=lambda file: file.stat().st_size), kept)
+
+
+def save_for_mlflow(model: Model, path: Path, serialization: str = "cloudpickle") -> None:
+    """With its signature and its example, as MLflow advises."""
+    with quiet_mlflow():
+        import mlflow.sklearn
+        from mlflow.models import infer_signature
+
+        mlflow.sklearn.save_model(
+            model.artifact, str(path), serialization_format=serialization, pip_requirements=["scikit-learn"],
+            signature=infer_signature(model.features), input_example=model.features[:1],
+            skops_trusted_types=list(TRUSTED_TYPES),
+        )  # fmt: skip
+
+
+def save_onnx_for_mlflow(model: Model, path: Path) -> None:
+    with quiet_mlflow():
+        import mlflow.onnx
+
+        mlflow.onnx.save_model(onnx.load_from_string(onnx_file(model)), str(path), pip_requirements=["onnxruntime"])
+
+
+# Of each kind that differs in what MLflow adds: a signature of texts, of an array and of a table.
+IN_OTHER_FLAVORS = frozenset({"tfidf and logistic regression", "forest of str classes", "columns without gaps"})
 FORMATS = [
     Format("joblib", "churn.joblib", lambda model, path: joblib.dump(model.artifact, path)),
     Format(
@@ -112,5 +150,27 @@ FORMATS = [
         ("onnx", "onnxruntime"),
         frozenset(MAKERS) - IN_DOUBLE_PRECISION,
         plain="logistic regression of three classes",
+    ),
+    Format("mlflow", "churn", save_for_mlflow, ("yaml",), sha256=folder_sha256, truncate=truncate_folder),
+    Format(
+        "mlflow with skops",
+        "churn",
+        partial(save_for_mlflow, serialization="skops"),
+        ("yaml", "skops"),
+        frozenset(MAKERS) - IN_OTHER_FLAVORS,
+        plain="tfidf and logistic regression",
+        sha256=folder_sha256,
+        truncate=truncate_folder,
+        trusted_types=TRUSTED_TYPES,
+    ),
+    Format(
+        "mlflow with onnx",
+        "churn",
+        save_onnx_for_mlflow,
+        ("yaml", "onnx", "onnxruntime"),
+        frozenset(MAKERS) - IN_OTHER_FLAVORS,
+        sha256=folder_sha256,
+        truncate=truncate_folder,
+        tolerance=5e-6,
     ),
 ]

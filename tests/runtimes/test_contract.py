@@ -23,7 +23,9 @@ from tests.runtimes.formats import FORMATS, Format
 from tests.runtimes.models import MAKERS, Model
 
 HELD = [(each, name) for each in FORMATS for name in MAKERS if name not in each.without]
-STRANGERS = [(one, other) for one, other in permutations(FORMATS, 2) if one.file != other.file]
+# A folder is told by what it is, whatever its name.
+FILES = [each for each in FORMATS if Path(each.file).suffix]
+STRANGERS = [(one, other) for one, other in permutations(FILES, 2) if one.file != other.file]
 Served = tuple[Model, Runtime, float]
 ROOT = Path(__file__).parent.parent.parent
 

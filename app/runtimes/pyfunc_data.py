@@ -1,0 +1,89 @@
+"""What a Python function of MLflow is given for a block, and what its answers are in JSON's types."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas
+
+from app.errors import RefusedByModel
+from app.input_schema import InputSchema, TableInput
+from app.instances import Array, Instances
+from app.runtimes.base import Value
+from app.runtimes.mlmodel import Signature
+
+# numpy's names of MLflow's types; those of a tensor are numpy's.
+NUMPY = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
+MakeData = Callable[[Instances], Any]
+
+
+def data_maker(signature: Signature | None, inputs: InputSchema) -> MakeData:
+    """What makes of a block the array or the table that the signature tells; without one, a table."""
+    columns = inputs.columns if isinstance(inputs, TableInput) else ()
+    names: list[Any] = [column.name for column in columns] or [0]
+    types = [""] * len(names) if signature is None else [field.type for field in signature.fields]
+
+    def table(instances: Instances) -> Any:
+        arrays = (_cast(array, told) for array, told in zip(_arrays(instances), types, strict=True))
+        return pandas.DataFrame(dict(zip(names, arrays, strict=True)))
+
+    def tensor(instances: Instances) -> Any:
+        arrays = [_cast(array, told) for array, told in zip(_arrays(instances), types, strict=True)]
+        return arrays[0] if signature is not None and signature.flat else np.column_stack(arrays)
+
+    return tensor if signature is not None and signature.tensor else table
+
+
+def plain_values(answer: Any) -> list[Value]:
+    """One an instance; of a table with several columns, and of a matrix, it is the list of a row's."""
+    if isinstance(answer, pandas.DataFrame):
+        answer = answer.iloc[:, 0] if answer.shape[1] == 1 else answer.to_numpy(dtype=object)
+    if isinstance(answer, pandas.Series | np.ndarray):
+        answer = answer.tolist()
+    if not isinstance(answer, list | tuple):
+        raise TypeError(f"the function answers a {type(answer).__name__}, not a table, an array or a list")
+    return [_plain(value) for value in answer]
+
+
+def _arrays(instances: Instances) -> list[Array]:
+    if isinstance(instances, dict):
+        return list(instances.values())
+    if isinstance(instances, list):
+        column = np.empty(len(instances), dtype=object)
+        column[:] = instances
+        return [column]
+    return list(instances.T)
+
+
+def _cast(array: Array, told: str) -> Array:
+    """In the signature's type where that has these values; where not, MLflow is left to refuse them."""
+    if array.dtype == object:
+        return _without_nan(array, told)
+    wanted = NUMPY.get(told, told)
+    if wanted in ("", "any", "string", "str"):
+        return array
+    with np.errstate(invalid="ignore"):
+        cast = array.astype(wanted)
+    return array if cast.dtype.kind in "iu" and not np.array_equal(cast, array) else cast
+
+
+def _without_nan(array: Array, told: str) -> Array:
+    """With None for what is missing, for which a block has NaN."""
+    cleaned = np.empty(len(array), dtype=object)
+    cleaned[:] = [None if isinstance(value, float) and math.isnan(value) else value for value in array]
+    return cleaned.astype(str) if told == "str" else cleaned
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RefusedByModel
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"the function answers a {type(value).__name__}, which JSON does not have")
