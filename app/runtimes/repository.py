@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Location
+from app.runtimes.artifact_folder import MLMODEL
 
 # Both are parts of addresses.
 ADDRESSABLE = re.compile(r"[\w.~+@=,-]+")
@@ -14,7 +15,8 @@ ADDRESSABLE = re.compile(r"[\w.~+@=,-]+")
 
 def located(repository: Path, suffixes: Iterable[str], most_versions: int) -> list[Location]:
     """
-    The newest versions of each model in it, the newest of each first; each artifact has one of the `suffixes`.
+    The newest versions of each model in it, the newest of each first; each artifact has one of the `suffixes`, or is
+    the folder of an MLflow model.
 
     The numbers in two versions are compared as numbers: 10 is newer than 9, v1.10 than v1.9, and 1.0-rc1 than 1.0.
     What is hidden (its name begins with a dot) is passed over, so that a version can be written there and then renamed.
@@ -42,10 +44,10 @@ def versions_of(model: Path) -> list[Path]:
 
 def only_artifact(version: Path, suffixes: Iterable[str]) -> Path:
     """Raises ModelNotReady where there is not exactly one."""
-    artifacts = [each for each in _visible(version) if each.suffix in suffixes]
+    artifacts = [each for each in _visible(version) if each.suffix in suffixes or (each / MLMODEL).is_file()]
     if len(artifacts) != 1:
         found = "several artifacts" if artifacts else "no artifact"
-        raise ModelNotReady(f"{version}: has {found} ({', '.join(suffixes)})", Refusal.MISSING)
+        raise ModelNotReady(f"{version}: has {found} ({', '.join(suffixes)}, an MLflow folder)", Refusal.MISSING)
     return artifacts[0]
 
 

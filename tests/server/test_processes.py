@@ -80,7 +80,8 @@ def test_a_second_worker_shares_the_memory_of_the_model(forest_servers: dict[str
 
     one, two = (proportional_bytes(forest_servers[name]) for name in ("one_worker", "two_workers"))
 
-    assert two <= 1.25 * one, f"{one / 2**20:.0f} MiB with one worker, {two / 2**20:.0f} MiB with two"
+    # A second one that loads the model for itself makes it 1.6 times as much.
+    assert two <= 1.4 * one, f"{one / 2**20:.0f} MiB with one worker, {two / 2**20:.0f} MiB with two"
 
 
 def predict_often(server: Server) -> None:
@@ -107,9 +108,13 @@ def threads_until_done(pid: int, running: Future[None]) -> Iterator[int]:
 
 
 def proportional_bytes(server: Server) -> int:
-    """The memory of all processes, where a page that n of them share counts for each as a 1/n of it."""
+    """
+    The memory of all processes that is of no file, where a page that n of them share counts for each as a 1/n of it.
+
+    The pages of libraries are shared with whatever else runs on this machine.
+    """
     total = 0
     for pid in (server.pid, *server.worker_pids):
         fields = dict(line.split()[:2] for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-        total += int(fields["Pss:"]) * 1024
+        total += int(fields["Pss_Anon:"]) * 1024
     return total
