@@ -485,7 +485,9 @@ def test_what_a_function_answers_is_one_value_an_instance(
     assert json.loads(json.dumps(given)) == given
 
 
-@pytest.mark.parametrize("answer", [[float("nan")], np.array([np.inf]), "text", [object()]], ids=str)
+@pytest.mark.parametrize(
+    "answer", [[float("nan")], np.array([np.inf]), "text", [object()]], ids=["nan", "infinity", "text", "object"]
+)
 def test_an_answer_that_json_does_not_have_is_refused(save_function: Callable[..., Path], answer: Any) -> None:
     runtime = load(save_function(lambda _: answer, pd.DataFrame({"a": [1.0]})))
 
