@@ -24,9 +24,21 @@ TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless an
 LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
 
 MakeClient = Callable[..., TestClient]
+TESTS = Path(__file__).parent
+# They wait for deadlines while their servers work: two of them at once would take each other's time.
+ONE_AFTER_THE_OTHER = ("server", "deploy")
 
 
 logging.config.dictConfig(logging_config("info", "json"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes one has all tests with servers, from its first moment on; the others share out the files."""
+    for item in items:
+        folder, *_ = item.path.relative_to(TESTS).parts
+        group = "servers" if folder in ONE_AFTER_THE_OTHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in ONE_AFTER_THE_OTHER)
 
 
 @pytest.fixture(autouse=True)

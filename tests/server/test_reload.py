@@ -23,7 +23,7 @@ from tests.server.conftest import SaveModel, StartServers, serving
 from tests.server.estimators import Unpickled, fill_memory, kill_itself
 from tests.server.running_server import Answer, Server, ask
 
-PROOF_SECONDS = 2
+PROOF_SECONDS = 5
 MEGABYTES = 128
 OUTCOMES = "forkcast_model_reloads_total"
 
