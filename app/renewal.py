@@ -4,18 +4,15 @@ How the arbiter comes to a model: a throw-away process proves it, then the arbit
 At a reload always; at a start only where the arbiter is not to load one that could not be shared.
 """
 
-import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
-from app.input_schema import inputs_from_json, inputs_to_json
+from app.input_schema import inputs_to_json
 from app.loading import load, loading_of, locate, log_loaded
 from app.main import create_app, make_content_filter, make_executor, warm
 from app.model_store import Held, ModelStore
@@ -23,52 +20,12 @@ from app.pace import Pace
 from app.processes.download import discard_download
 from app.processes.sharing import why_not_shared
 from app.processes.throwaway import answer_apart
+from app.proof import Proof, Proven
 from app.runtimes import build_runtime, read_model
-from app.runtimes.artifact import Location
 from app.runtimes.base import ModelMetadata, Runtime
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """One version of one model, as the process that proved it says of it."""
-
-    identity: str
-    location: Location
-    model: ModelMetadata
-
-    def to_json(self) -> dict[str, Any]:
-        model = {**asdict(self.model), "inputs": inputs_to_json(self.model.inputs), "goldens": []}
-        del model["class_names"]
-        location = {**asdict(self.location), "path": str(self.location.path)}
-        return {"identity": self.identity, "location": location, "model": model}
-
-    @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Proven":
-        model, location = told["model"], told["location"]
-        lists = {name: tuple(model[name]) for name in ("classes", "outputs")}
-        several = tuple(map(tuple, model["classes_of_labels"]))
-        inputs = inputs_from_json(model["inputs"])
-        metadata = ModelMetadata(**{**model, **lists, "classes_of_labels": several, "inputs": inputs, "goldens": ()})
-        return cls(told["identity"], Location(**{**location, "path": Path(location["path"])}), metadata)
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Of all models together; `not_shared` is why workers cannot share them, or empty."""
-
-    models: tuple[Proven, ...]
-    not_shared: str
-
-    def to_json(self) -> str:
-        return json.dumps({"models": [each.to_json() for each in self.models], "not_shared": self.not_shared})
-
-    @classmethod
-    def from_json(cls, text: str) -> "Proof":
-        told: dict[str, Any] = json.loads(text)
-        return cls(tuple(map(Proven.from_json, told["models"])), told["not_shared"])
 
 
 def prove(settings: Settings, served: ModelStore) -> str:

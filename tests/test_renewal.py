@@ -18,7 +18,8 @@ from app import renewal
 from app.errors import ModelNotReady, Refusal
 from app.model_store import Held, ModelStore
 from app.processes.throwaway import answer_apart
-from app.renewal import Proof, Proven, adopt
+from app.proof import Proof, Proven
+from app.renewal import adopt
 from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading

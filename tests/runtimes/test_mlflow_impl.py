@@ -22,8 +22,9 @@ from app.errors import BadInput, ModelNotReady, Refusal, RefusedByModel
 from app.input_schema import Column, TableInput, TextInput
 from app.model_store import ModelStore
 from app.processes.throwaway import answer_apart
+from app.proof import Proof
 from app.reload import Failed, wanted_files
-from app.renewal import Proof, adopt
+from app.renewal import adopt
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
 from app.settings import Settings

@@ -20,8 +20,9 @@ from app.errors import ModelNotReady, Refusal
 from app.loading import load_models, locate
 from app.processes.download import PREFIX, discard_download, located_in_store
 from app.processes.throwaway import answer_apart
+from app.proof import Proof
 from app.reload import Failed, wanted_files
-from app.renewal import Proof, adopt
+from app.renewal import adopt
 from app.runtimes.artifact import Location
 from app.settings import Settings
 from tests.environments import own_environment
