@@ -17,6 +17,8 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Up to it a double holds every whole number, so that what is taken is what was sent.
 LARGEST_INTEGER = 2**53
 MOST_TEXT_CHARACTERS = 10_000
+# Of what a file says of itself; a number that stands there may be anything.
+MOST_COLUMNS = 100_000
 
 
 @dataclass(frozen=True, slots=True)

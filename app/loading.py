@@ -27,7 +27,7 @@ def load_models(settings: Settings) -> ModelStore:
     try:
         locations = locate(settings)
         try:
-            models = ModelStore([load(location, loading_of(settings)) for location in locations])
+            models = ModelStore(held for _, held in load_all(locations, loading_of(settings)))
         finally:
             for location in locations:
                 discard_download(location)
@@ -48,6 +48,20 @@ def locate(settings: Settings) -> list[Location]:
     if is_store_uri(settings.model_uri):
         return [located_in_store(settings.model_uri, seconds=settings.reload_timeout_seconds)]
     return [Location(Path(settings.model_uri))]
+
+
+def load_all(locations: Sequence[Location], loading: Loading) -> list[tuple[Location, Held]]:
+    """Each with where it lies; an older version that cannot be loaded is passed over. Raises ModelNotReady."""
+    loaded: list[tuple[Location, Held]] = []
+    for location in locations:
+        newest = all(location.name != known.name for known, _ in loaded)
+        try:
+            loaded.append((location, load(location, loading)))
+        except ModelNotReady as error:
+            if newest:
+                raise
+            log.warning("older version not loaded", reason=error.reason)
+    return loaded
 
 
 def load(location: Location, loading: Loading) -> Held:

@@ -148,6 +148,7 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
                 raise
             part = Serving({}, None)
         if part.predictors:
+            tell_metrics(models)
             await native.rehearse(Shortcut(app), part, models)
         yield {"serving": part, "version": models.version if part.predictors else ""}
         executor.close()
@@ -165,10 +166,15 @@ def warm(settings: Settings, models: ModelStore, executor: Executor, content_fil
             runtime=held.current, executor=executor, content_filter=content_filter, most_rows=settings.max_rows
         )
         predictor.warm_up()
+        predictors[held.metadata.name, held.metadata.version] = predictor
+    return Serving(predictors, models.default.metadata if models.default is not None else None)
+
+
+def tell_metrics(models: ModelStore) -> None:
+    """In the process that serves them: another's word of them would stay."""
+    for held in models:
         model = held.current.metadata
         metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, model.acceleration).set(1)
-        predictors[model.name, model.version] = predictor
-    return Serving(predictors, models.default.metadata if models.default is not None else None)
 
 
 def describe(models: ModelStore) -> str:

@@ -1,21 +1,30 @@
 """The life of one request, in order."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import structlog
 
 from app import instances as block
 from app.caller import Caller
 from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem, Refusal
 from app.execution import Executor, watched
+from app.instances import Instances
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value
 from app.runtimes.output import OutputRuntime
 
 # Another processor may add in another order; a wrong or damaged model is far beyond this.
 GOLDEN_TOLERANCE = 1e-9
+# Of an instance, and of a request, whose numbers are some hundred megabytes as Python's objects.
+MOST_WIDTH = 100_000
+MOST_NUMBERS = 10_000_000
+# More than one, so that an output with another first axis than the rows is told from others.
+TRIED_ROWS = 3
+log = structlog.stdlib.get_logger("forkcast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class Answer:
 
     def value(self, index: int) -> Value:
         """Of the output that was asked for: a number or a label, or a list of them, of instance `index`."""
-        if self.output == "predict_proba":
+        if self.output == "predict_proba" and self.predictions.probabilities is not None:
             return self.predictions.probabilities_of(index)
         return self.predictions.values[index]
 
@@ -61,7 +70,7 @@ class Predictor:
         self._content_filter.check(block.texts(rows))
         if output is None:
             return Answer(runtime.metadata, await self._executor.run(runtime, rows, caller))
-        known = _known_output(output, runtime.metadata)
+        known = self._known_output(output, len(instances))
         predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
         return Answer(runtime.metadata, predictions, known)
 
@@ -80,8 +89,7 @@ class Predictor:
             example = inputs.block([inputs.example], str)
             self._executor.warm_up(runtime, example)
             for output in in_no_prediction(runtime.metadata):
-                self._computed[output] = OutputRuntime(runtime, output)
-                self._executor.warm_up(self._computed[output], example)
+                self._try(OutputRuntime(runtime, output), example)
         except ModelNotReady:
             raise
         except Exception as error:
@@ -89,18 +97,39 @@ class Predictor:
             reason = f"the model cannot predict its example ({type(error).__name__}: {error})"
             raise ModelNotReady(reason, refusal) from error
 
+    def _try(self, computing: OutputRuntime, example: Instances) -> None:
+        """An output that does not answer the example a row an instance, in numbers that JSON has, is not served."""
+        try:
+            for rows in (1, TRIED_ROWS):
+                answer = computing.compute(block.concatenate([example] * rows), computing.output)
+                computing.width = np.size(answer[:1])
+                if len(answer) != rows or computing.width > MOST_WIDTH:
+                    raise ValueError(f"{len(answer)} answers of {computing.width} numbers to {rows} instances")
+                json.dumps(answer.tolist(), allow_nan=False)
+            self._executor.warm_up(computing, example)
+        except Exception as error:
+            log.warning("output not served", model=computing.metadata.name, output=computing.output, reason=str(error))
+            return
+        self._computed[computing.output] = computing
+
+    def _known_output(self, output: str, rows: int) -> Output:
+        """Raises BadInput where it is not one of the model's, or would be too many numbers."""
+        apart = in_no_prediction(self._runtime.metadata)
+        served = [each for each in self._runtime.metadata.outputs if each not in apart or each in self._computed]
+        for known in served:
+            if known == output:
+                width = self._computed[known].width if known in self._computed else 1
+                if rows * width > MOST_NUMBERS:
+                    reason = f"has {width} numbers an instance; at most {MOST_NUMBERS} are answered to a request"
+                    raise BadInput([Problem("output", reason)])
+                return known
+        raise BadInput([Problem("output", f"must be one of {', '.join(served)}")])
+
 
 def in_no_prediction(model: ModelMetadata) -> list[Output]:
     """What it computes only where it is asked to."""
     predicted = {"predict", "predict_proba"} if model.has_probabilities else {"predict"}
     return [output for output in model.outputs if output not in predicted]
-
-
-def _known_output(output: str, model: ModelMetadata) -> Output:
-    for known in model.outputs:
-        if known == output:
-            return known
-    raise BadInput([Problem("output", f"must be one of {', '.join(model.outputs)}")])
 
 
 def _check_golden(golden: Golden, runtime: Runtime) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import inputs_to_json
-from app.loading import load, loading_of, locate, log_loaded
+from app.loading import load_all, loading_of, locate, log_loaded
 from app.main import create_app, make_content_filter, make_executor, warm
 from app.model_store import Held, ModelStore
 from app.pace import Pace
@@ -34,17 +34,15 @@ def prove(settings: Settings, served: ModelStore) -> str:
 
     For a process of its own: the candidates predict here, and what they unpickle may do anything.
     """
-    locations = locate(settings)
-    models = ModelStore([load(location, loading_of(settings)) for location in locations])
+    loaded = load_all(locate(settings), loading_of(settings))
+    models = ModelStore(held for _, held in loaded)
     _check_alike(models, served)
     not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(models, settings)
     _application(settings, models)
     warm(settings, models, make_executor(settings, models, Pace()), make_content_filter(settings))
     for held in models:
         _check_speed(held.current, settings.request_timeout_seconds)
-    proven = [
-        Proven(held.identity, location, held.current.metadata) for held, location in zip(models, locations, strict=True)
-    ]
+    proven = [Proven(held.identity, location, held.current.metadata) for location, held in loaded]
     return Proof(tuple(proven), not_shared).to_json()
 
 
@@ -63,6 +61,8 @@ def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
         for proven_model in proof.models:
             discard_download(proven_model.location)
     application = _application(settings, candidates)
+    if models.default is not None and candidates.default is None:
+        log.warning("there are several models by now, and /predict leads to none of them")
     models.become(candidates)
     for held in models:
         log_loaded(held.metadata)

@@ -12,10 +12,12 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from app import renewal
 from app.errors import ModelNotReady, Refusal
+from app.loading import load_models
 from app.model_store import Held, ModelStore
 from app.processes.throwaway import answer_apart
 from app.proof import Proof, Proven
@@ -382,6 +384,30 @@ def test_one_bad_model_of_several_refuses_them_all(repository: Path, name: str, 
 
     assert refusal(lambda: adopted(of(repository), store)) is refused
     assert told(store) == ["churn 2", "churn 1", "fraud 7"]
+
+
+def test_an_older_version_that_cannot_be_loaded_stops_nothing(
+    repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (repository / "churn" / "1" / "model.joblib").write_bytes(b"cut")
+    pinned = of(repository, FORKCAST_MODEL_VERSIONS=1)
+
+    assert told(load_models(of(repository))) == told(adopted(of(repository), ModelStore())) == ["churn 2", "fraud 7"]
+    assert "older version not loaded" in caplog.text
+    (repository / "churn" / "2" / "model.joblib").write_bytes(b"cut")
+    assert refusal(lambda: load_models(pinned)) is Refusal.CORRUPT
+
+
+def told_of_models() -> list[Any]:
+    return next(list(metric.samples) for metric in REGISTRY.collect() if metric.name == "forkcast_model_info")
+
+
+def test_a_proof_tells_no_metrics(repository: Path) -> None:
+    before = told_of_models()
+
+    renewal.prove(of(repository), ModelStore())
+
+    assert told_of_models() == before
 
 
 def test_models_come_and_go_with_a_reload(repository: Path) -> None:

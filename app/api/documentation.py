@@ -104,8 +104,11 @@ def _prediction(model: ModelMetadata) -> Members:
         # A function of MLflow may answer anything.
         return {"prediction": {} if model.platform == "mlflow_pyfunc" else NUMBERS}
     if model.classes_of_labels:
+        labels: Schema = {"type": "array", "prefixItems": [{"enum": list(each)} for each in model.classes_of_labels]}
+        if not model.has_probabilities:
+            return {"label": labels}
         return {
-            "label": {"type": "array", "prefixItems": [{"enum": list(each)} for each in model.classes_of_labels]},
+            "label": labels,
             "score": {"type": "array", "items": PROBABILITY},
             "probabilities": {
                 "type": "array",
@@ -113,6 +116,8 @@ def _prediction(model: ModelMetadata) -> Members:
             },
         }
     label: Schema = {"enum": list(model.classes)} if model.classes else {"type": "integer"}
+    if not model.has_probabilities:
+        return {"label": label}
     return {"label": label, "score": PROBABILITY, "probabilities": _by_class(model.class_names)}
 
 
@@ -128,7 +133,8 @@ def _by_class(names: Sequence[str]) -> Schema:
 
 def listed(predictions: list[Members]) -> Schema:
     """As many as there were instances, each in one of the forms."""
-    return {"type": "array", "items": {"anyOf": [{"type": "object", "properties": each} for each in predictions]}}
+    forms = [{"type": "object", "properties": each, "required": [next(iter(each))]} for each in predictions]
+    return {"type": "array", "items": {"anyOf": forms}}
 
 
 def answered(forms: list[Members]) -> Schema:

@@ -165,6 +165,8 @@ def add_refusal(router: APIRouter, path: str, answering: Answering) -> None:
         response_class=Response,
         route_class_override=LeanRoute,
         name=path.strip("/"),
+        # Without a model the document says where one would be.
+        include_in_schema=answering is not_ready,
     )
 
 

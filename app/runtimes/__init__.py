@@ -7,6 +7,7 @@ from pathlib import Path
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact, Location, read_artifact
 from app.runtimes.base import Loading, Runtime
+from app.runtimes.checked_files import shown
 from app.runtimes.repository import located, only_artifact
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
@@ -50,6 +51,11 @@ def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
         runtime = _builder(artifact.path, folder=bool(artifact.files))(artifact, loading)
     except SystemExit as error:
         raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
+    except (ModelNotReady, MemoryError):
+        raise
+    except Exception as error:
+        reason = f"{artifact.path}: cannot be understood ({type(error).__name__}: {shown(str(error))})"
+        raise ModelNotReady(reason, Refusal.CORRUPT) from error
     # What accelerates knows scikit-learn's estimators; where none was loaded, nothing needs to be imported for them.
     if loading.acceleration == "off" or "app.runtimes.sklearn_runtime" not in sys.modules:
         return runtime

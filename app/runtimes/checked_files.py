@@ -8,6 +8,8 @@ from pathlib import Path
 
 from app.errors import ModelNotReady, Refusal
 
+MOST_TOLD = 80
+
 
 def read_unwritable(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file that nobody but root and this user can replace; raises ModelNotReady."""
@@ -80,3 +82,8 @@ def read_regular_file(real: Path, max_bytes: int) -> bytes:
             os.close(descriptor)
     except OSError as error:
         raise ModelNotReady(f"{real}: {cause(error)}", Refusal.MISSING) from error
+
+
+def shown(text: str) -> str:
+    """What stands in a file, to be put into one line of a log."""
+    return ascii(text)[1:-1][:MOST_TOLD]

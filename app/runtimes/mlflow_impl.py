@@ -12,6 +12,7 @@ from app.errors import ModelNotReady
 from app.input_schema import InputSchema
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading, Runtime
+from app.runtimes.checked_files import shown
 from app.runtimes.mlflow_inputs import agreed_inputs, declared_inputs
 from app.runtimes.mlmodel import Flavor, MLModel, read_mlmodel
 from app.runtimes.sklearn_model import check_library_versions, sklearn_runtime
@@ -38,7 +39,7 @@ def _sklearn(flavor: Flavor, model: MLModel, artifact: Artifact, loading: Loadin
     check_library_versions(artifact)
     was, here = flavor.get("sklearn_version"), sklearn.__version__
     if was != here:
-        raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {was}, here is {here}")
+        raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {shown(str(was))}, here is {here}")
     declared = declared_inputs(model, artifact)
     runtime = _estimator(flavor, artifact, loading, declared)
     inputs = runtime.metadata.inputs
@@ -56,7 +57,9 @@ def _estimator(flavor: Flavor, artifact: Artifact, loading: Loading, declared: I
     elif form == "skops":
         from app.runtimes.skops_impl import load
     else:
-        raise ModelNotReady(f"{artifact.path}: is serialized as {form!r}; {', '.join(PICKLED)} and skops are served")
+        raise ModelNotReady(
+            f"{artifact.path}: is serialized as {shown(str(form))}; {', '.join(PICKLED)} and skops are served"
+        )
     return sklearn_runtime(load(inner, loading), inner, platform="mlflow_sklearn", declared=declared)
 
 

@@ -96,7 +96,7 @@ def _agreed(own: Column, theirs: Column, path: Path) -> Column:
         raise _contradiction(path, _words([own]), _words([theirs]))
     # A column of booleans is one of numbers to most estimators, and what takes anything leaves it to the other.
     kind = own.kind if theirs.kind == "any" or own.kind == "boolean" else theirs.kind
-    return replace(own, kind=kind, nullable=own.nullable and theirs.nullable)
+    return replace(own, kind=kind, nullable=own.nullable)
 
 
 def _contradiction(path: Path, own: str, theirs: str) -> ModelNotReady:

@@ -9,10 +9,13 @@ from typing import Any
 import yaml
 
 from app.errors import ModelNotReady, Refusal
+from app.input_schema import MOST_COLUMNS
 from app.runtimes.artifact import Artifact
 from app.runtimes.artifact_folder import MLMODEL
 
 MOST_MLMODEL_BYTES = 2**20
+# As safe as the other, and fifty times as fast where it is built.
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # An example is one instance or a few of them.
 MOST_EXAMPLE_BYTES = 2**20
 
@@ -61,7 +64,7 @@ def read_mlmodel(artifact: Artifact) -> MLModel:
     if len(data) > MOST_MLMODEL_BYTES:
         raise ModelNotReady(f"{path}: has {len(data)} bytes, more than the {MOST_MLMODEL_BYTES} that are read")
     try:
-        document = yaml.safe_load(data)
+        document = _plain_yaml(data)
         # MLflow sorts the members, and this is its last: without it the end of the file is missing.
         document["utc_time_created"]
         flavors = {str(name): dict(flavor or {}) for name, flavor in document["flavors"].items()}
@@ -73,6 +76,13 @@ def read_mlmodel(artifact: Artifact) -> MLModel:
         raise ModelNotReady(reason, Refusal.CORRUPT) from error
     example = _example(document.get("saved_input_example_info"), artifact)
     return MLModel(flavors, _signature(inputs, path) if inputs else None, example)
+
+
+def _plain_yaml(data: bytes) -> Any:
+    """Raises ValueError for aliases, a few of which stand for any amount of data."""
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=LOADER)):
+        raise ValueError("it has aliases")
+    return yaml.load(data, Loader=LOADER)  # noqa: S506
 
 
 def _signature(inputs: Any, path: Path) -> Signature:
@@ -87,7 +97,7 @@ def _signature(inputs: Any, path: Path) -> Signature:
 def _tensor(inputs: Any, path: Path) -> Signature:
     shape = inputs[0]["tensor-spec"]["shape"]
     flat = shape == [-1]
-    if len(inputs) != 1 or not (flat or (len(shape) == 2 and shape[0] == -1 and shape[1] > 0)):
+    if len(inputs) != 1 or not (flat or (len(shape) == 2 and shape[0] == -1 and 0 < shape[1] <= MOST_COLUMNS)):
         shapes = ", ".join(str(each.get("tensor-spec", {}).get("shape")) for each in inputs)
         raise ModelNotReady(f"{path}: its signature has tensors of shape {shapes}; one of [-1] or [-1, n] is served")
     width, dtype = 1 if flat else shape[1], inputs[0]["tensor-spec"]["dtype"]

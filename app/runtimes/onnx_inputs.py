@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import ModelNotReady, RefusedByModel
-from app.input_schema import Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput
 from app.instances import Array, Instances
 
 # By the type of a tensor: its elements in numpy, what a column of it takes, and what a manifest may say that it takes.
@@ -62,6 +62,8 @@ def schema_of(inputs: Sequence[Input], told: InputSchema | None) -> InputSchema:
     One input is a text, where it is a column of strings, or a table; several are the columns of one. Raises
     ModelNotReady with a reason that begins with a verb.
     """
+    if not inputs:
+        raise ModelNotReady("takes nothing")
     wide = [each for each in inputs if not each.is_column]
     if len(inputs) > 1 and wide:
         raise ModelNotReady(f"takes {wide[0].name}, which has several columns, beside other inputs")
@@ -73,6 +75,8 @@ def schema_of(inputs: Sequence[Input], told: InputSchema | None) -> InputSchema:
         return TextInput()
     if only.width is None:
         raise ModelNotReady(f"does not say how many columns {only.name} has; add a manifest that does")
+    if only.width > MOST_COLUMNS:
+        raise ModelNotReady(f"takes {only.width} columns, more than the {MOST_COLUMNS} that are served")
     names = [each.name for each in inputs] if len(inputs) > 1 else [f"x{index}" for index in range(only.width)]
     kinds = [ELEMENTS[each.type][1] for each in inputs] * (len(names) // len(inputs))
     columns = tuple(map(Column, names, kinds))

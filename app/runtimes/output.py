@@ -15,10 +15,12 @@ class OutputRuntime:
         self.metadata = runtime.metadata
         self.thread_safe = runtime.thread_safe
         self.compute = runtime.compute
-        self._output = output
+        self.output = output
+        # Numbers of an instance, as far as they are known.
+        self.width = 1
 
     def prepare(self) -> None:
         """The other one is."""
 
     def predict(self, instances: Instances) -> Predictions:
-        return Predictions(self.compute(instances, self._output).tolist(), None)
+        return Predictions(self.compute(instances, self.output).tolist(), None)

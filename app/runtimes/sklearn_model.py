@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_is_fitted
@@ -47,7 +48,9 @@ def sklearn_runtime(
             raise ModelNotReady(f"{path}: has a vectorizer with input={part.input!r}; only 'content' is served")
     inputs = _inputs(artifact, estimator, declared)
     metadata = _metadata(artifact, estimator, encoder, platform=platform, inputs=inputs)
-    if not metadata.classes_of_labels and any(map(classes_of_labels, parts)):
+    # Of several labels a stack of classifiers tells the probability of not having each: nobody could know.
+    stacked = any(isinstance(part, StackingClassifier) and classes_of_labels(part) for part in parts)
+    if stacked or (not metadata.classes_of_labels and any(map(classes_of_labels, parts))):
         raise ModelNotReady(f"{path}: combines classifiers of several labels, which is not served")
     return SklearnRuntime(estimator, metadata, encoded=encoder is not None)
 

@@ -16,9 +16,9 @@ from numpy.lib.format import MAGIC_PREFIX
 
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact
+from app.runtimes.checked_files import shown
 
 SCHEMA = "schema.json"
-MOST_TOLD = 80
 
 
 def check_archive(artifact: Artifact, max_bytes: int) -> None:
@@ -39,11 +39,6 @@ def check_archive(artifact: Artifact, max_bytes: int) -> None:
         raise ModelNotReady(
             f"{artifact.path}: fitted with scikit-learn {shown(version)}, here is {sklearn.__version__}"
         )
-
-
-def shown(text: str) -> str:
-    """What stands in a file, to be put into one line of a log."""
-    return ascii(text)[1:-1][:MOST_TOLD]
 
 
 def unpacked_bytes(archive: ZipFile) -> int:

@@ -12,9 +12,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading
+from app.runtimes.checked_files import shown
 from app.runtimes.sklearn_model import check_library_versions, sklearn_runtime
 from app.runtimes.sklearn_runtime import SklearnRuntime
-from app.runtimes.skops_archive import check_archive, shown
+from app.runtimes.skops_archive import check_archive
 from app.runtimes.trusted_types import read_trusted_types
 
 try:

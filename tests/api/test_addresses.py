@@ -107,7 +107,6 @@ def test_the_document_has_each_version_once(serve: Serve) -> None:
     assert paths(serve(CHURN[0])) == {"/predict", "/predict_batch"}
     assert paths(serve(*CHURN)) == {"/predict", "/predict_batch"} | older
     assert paths(serve(*CHURN, *REVIEWS)) == {
-        "/predict", "/predict_batch", "/predict_sentiment/",
         "/models/churn/predict", "/models/churn/predict_batch",
         "/models/reviews/predict", "/models/reviews/predict_batch",
     } | older  # fmt: skip

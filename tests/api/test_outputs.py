@@ -8,12 +8,13 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 from starlette.testclient import TestClient
 
 from app.runtimes import load_runtime
 from tests.conftest import MakeClient
 from tests.runtimes import models
-from tests.runtimes.models import Model
+from tests.runtimes.models import Answers, Model
 
 Serve = Callable[..., TestClient]
 
@@ -180,3 +181,105 @@ def test_the_document_s_example_is_answered_by_each_kind_of_model(serve: Serve, 
     for path in ("/predict", "/predict_batch"):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         assert client.post(path, json=content["example"]).status_code == 200
+
+
+class Awkward(Answers):
+    """Its outputs are of the given form."""
+
+    def __init__(self, transformed: Any = None) -> None:
+        super().__init__(0.0)
+        self.transformed = transformed
+
+    def transform(self, features: Any) -> Any:
+        if isinstance(self.transformed, Exception):
+            raise self.transformed
+        return self.transformed(len(features))
+
+
+def missing(rows: int) -> Any:
+    return np.full((rows, 1), np.nan)
+
+
+def complex_numbers(rows: int) -> Any:
+    return np.full((rows, 1), 1j)
+
+
+def one_too_many(rows: int) -> Any:
+    return np.zeros((rows + 1, 2))
+
+
+def always_two(rows: int) -> Any:
+    return np.zeros((2, rows, 2))
+
+
+def very_wide(rows: int) -> Any:
+    return np.zeros((rows, 100_001))
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        pytest.param(NotImplementedError("not with this solver"), id="not implemented"),
+        pytest.param(AttributeError("transform"), id="not there"),
+        pytest.param(missing, id="missing"),
+        pytest.param(complex_numbers, id="complex"),
+        pytest.param(one_too_many, id="one too many"),
+        pytest.param(always_two, id="always two"),
+        pytest.param(very_wide, id="very wide"),
+    ],
+)
+def test_an_output_that_cannot_be_answered_is_not_served_and_all_else_is(serve: Serve, transformed: Any) -> None:
+    model = Awkward(transformed)
+    client = serve(Model(model, model, [], []))
+
+    assert client.post("/predict", json={"features": [0, 0]}).json()["prediction"] == 0.0
+    refused = client.post("/predict_batch", json={"instances": [[0, 0]] * 2, "output": "transform"})
+    assert refused.json()["errors"] == [{"field": "output", "reason": "must be one of predict"}]
+
+
+def hundred_wide(rows: int) -> Any:
+    return np.zeros((rows, 100_000))
+
+
+def test_an_output_of_too_many_numbers_is_refused_before_it_is_computed(serve: Serve) -> None:
+    model = Awkward(hundred_wide)
+    client = serve(Model(model, model, [], []))
+
+    answered, refused = (
+        client.post("/predict_batch", json={"instances": [[0, 0]] * rows, "output": "transform"}) for rows in (2, 101)
+    )
+
+    assert [len(each["transform"]) for each in answered.json()["predictions"]] == [100_000] * 2
+    reason = "has 100000 numbers an instance; at most 10000000 are answered to a request"
+    assert refused.json()["errors"] == [{"field": "output", "reason": reason}]
+
+
+def test_probabilities_are_an_output_though_nobody_knows_of_what(serve: Serve) -> None:
+    model = models.on_array(Mixed())
+    client = serve(model)
+
+    assert batch(client, model)[0] == {"prediction": 0.0}
+    assert batch(client, model, output="predict_proba")[0] == {"predict_proba": [0.25, 0.75]}
+
+
+class Mixed(Answers):
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.n_features_in_ = 3
+
+    def predict_proba(self, features: Any) -> Any:
+        return np.tile([0.25, 0.75], (len(features), 1))
+
+
+def test_a_frozen_mixture_finds_clusters(serve: Serve) -> None:
+    mixture = models.model("mixture")
+    frozen = Model(FrozenEstimator(mixture.estimator), mixture.estimator, mixture.instances, mixture.features)
+
+    assert [each["label"] for each in batch(serve(frozen), frozen)] == mixture.values
+
+
+def test_a_model_without_probabilities_documents_none(serve: Serve) -> None:
+    document = serve(models.model("clusters")).get("/openapi.json").json()
+
+    answer = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert list(answer["anyOf"][0]["properties"]) == ["label", "model", "request_id"]

@@ -26,7 +26,7 @@ from app.instances import Instances
 from app.runtimes import load_runtime
 from app.runtimes.base import Golden, Runtime
 from tests.runtimes import models
-from tests.runtimes.models import NUMBERS, TEXTS, TWO, Answers, JobsClassifier, JobsTransformer, Wide
+from tests.runtimes.models import NUMBERS, TEXTS, TWO, Answers, JobsClassifier, JobsTransformer, Wide, forest
 
 Serve = Callable[..., Runtime]
 Save = Callable[..., Path]
@@ -310,6 +310,13 @@ def test_a_committee_of_classifiers_of_several_labels_is_refused(save: Save) -> 
     committee.fit(NUMBERS, TWO)
     committee.estimators_ = [MLPClassifier((3,), solver="lbfgs").fit(NUMBERS, targets)]
     path = save(committee)
+
+    assert refusal(path) == f"{path}: combines classifiers of several labels, which is not served"
+
+
+def test_a_stack_of_classifiers_of_several_labels_is_refused(save: Save) -> None:
+    stack = StackingClassifier([("forest", forest())], forest(), cv=2)
+    path = save(stack.fit(NUMBERS, np.column_stack([TWO, 1 - TWO])))
 
     assert refusal(path) == f"{path}: combines classifiers of several labels, which is not served"
 

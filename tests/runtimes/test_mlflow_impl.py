@@ -271,7 +271,20 @@ def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(churn
 
 
 def test_a_form_that_is_not_known_is_refused(churn: Path) -> None:
-    assert "is serialized as 'dill'" in refusal(edit_flavor(churn, serialization_format="dill")).reason
+    assert "is serialized as dill" in refusal(edit_flavor(churn, serialization_format="dill")).reason
+
+
+def test_aliases_which_stand_for_any_amount_of_data_are_refused_at_once(churn: Path, within_seconds: None) -> None:
+    bomb = ["a0: &a0 [x]", *(f"a{number}: &a{number} [{f'*a{number - 1}, ' * 9}]" for number in range(1, 12))]
+    (churn / "MLmodel").write_text("\n".join([*bomb, "flavors: {sklearn: {serialization_format: *a11}}"]))
+
+    assert "cannot be read as MLflow's" in refusal(churn).reason
+
+
+def test_a_signature_of_too_many_columns_is_refused(churn: Path) -> None:
+    signed(churn, {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2_000_000_000]}})
+
+    assert "tensors of shape [-1, 2000000000]" in refusal(churn).reason
 
 
 def test_flavours_that_are_not_served_are_named(churn: Path) -> None:
@@ -339,7 +352,9 @@ def test_an_example_that_does_not_fit_is_passed_over(churn: Path, example: str) 
     assert load(churn).metadata.inputs.example == {"x0": 0.0, "x1": 0.0, "x2": 0.0}
 
 
-def test_a_column_is_what_both_the_estimator_and_the_signature_take(save: Callable[[str], Path]) -> None:
+def test_a_column_is_of_the_kind_that_both_take_and_nullable_where_the_estimator_is(
+    save: Callable[[str], Path],
+) -> None:
     path = save("columns and logistic regression")
     signed(
         path, {"name": "income", "type": "double"}, {"name": "age", "type": "long", "required": False},
@@ -350,8 +365,8 @@ def test_a_column_is_what_both_the_estimator_and_the_signature_take(save: Callab
 
     assert isinstance(inputs, TableInput)
     age, city, income = inputs.columns
-    assert (age, income) == (Column("age", "number", True), Column("income", "number", False))
-    assert (city.name, city.kind, city.nullable) == ("city", "string", False)
+    assert (age, income) == (Column("age", "number", True), Column("income", "number", True))
+    assert (city.name, city.kind, city.nullable) == ("city", "string", True)
     assert city.categories == {"Rome", "Oslo", "Bern"}
 
 

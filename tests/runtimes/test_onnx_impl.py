@@ -541,3 +541,22 @@ def test_the_task_is_the_manifest_s_where_it_names_one(onnx: Serve, refusal: Cal
     assert onnx(content).metadata.task == "clustering"
     assert onnx(content, inputs=inputs, task="outlier_detection").metadata.task == "outlier_detection"
     assert refusal(content, inputs=inputs, task="magic").reason == "its manifest has no usable task"
+
+
+def test_a_model_that_takes_nothing_or_too_much_is_refused(refusal: Callable[..., ModelNotReady]) -> None:
+    constant = helper.make_node("Constant", [], ["Y"], value_floats=[1.0])
+
+    assert refusal(graph_file(constant, takes={}, gives={"Y": (FLOAT, [1])})).reason == "takes nothing"
+    wide = refusal(handed_on(FLOAT, [None, 2**31]))
+    assert wide.reason == "takes 2147483648 columns, more than the 100000 that are served"
+
+
+def test_a_zip_map_of_nothing_is_refused_in_one_line(refusal: Callable[..., ModelNotReady]) -> None:
+    identity = helper.make_node("Identity", ["X"], ["Y"])
+    graph = graph_file(identity, helper.make_node("ZipMap", [], [], domain="ai.onnx.ml"),
+                       takes={"X": (FLOAT, [None, 2])}, gives={"Y": (FLOAT, None)})  # fmt: skip
+
+    told = refusal(graph)
+
+    assert told.reason.startswith("cannot be understood (IndexError")
+    assert told.refusal is Refusal.CORRUPT
