@@ -28,7 +28,7 @@ check-config: .venv/.installed ## print the settings in force, their source, and
 	@$(PYTHON_RUN) -m app.check_config
 
 test: .venv/.installed-dev ## run all tests
-	@$(PYTHON_RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@$(PYTHON_RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-deploy: .venv/.installed-dev ## run the tests of deploy/, which need systemd-analyze, prometheus and promtool
 	@$(PYTHON_RUN) -m pytest -q -rs tests/deploy

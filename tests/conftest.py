@@ -4,6 +4,7 @@ import logging.config
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
@@ -11,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from starlette.testclient import TestClient
+from xdist.scheduler import LoadScopeScheduling
 
 from app.log_config import logging_config
 from app.main import create_app
@@ -24,21 +26,27 @@ TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless an
 LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
 
 MakeClient = Callable[..., TestClient]
-TESTS = Path(__file__).parent
 # They wait for deadlines while their servers work: two of them at once would take each other's time.
-ONE_AFTER_THE_OTHER = ("server", "deploy")
+ONE_AFTER_THE_OTHER = ("tests/server/", "tests/deploy/")
 
 
 logging.config.dictConfig(logging_config("info", "json"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):
     """Of several processes one has all tests with servers, from its first moment on; the others share out the files."""
-    for item in items:
-        folder, *_ = item.path.relative_to(TESTS).parts
-        group = "servers" if folder in ONE_AFTER_THE_OTHER else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in ONE_AFTER_THE_OTHER)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "servers" if file.startswith(ONE_AFTER_THE_OTHER) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(ONE_AFTER_THE_OTHER))
 
 
 @pytest.fixture(autouse=True)
