@@ -4,8 +4,9 @@ import sys
 
 from pydantic import SecretStr
 
+from app.environment import SettingsInvalid, load_settings, sources
 from app.processes.cores import usable_cores, usable_memory
-from app.settings import Settings, SettingsInvalid, environment_name, load_settings, sources
+from app.settings import Settings, environment_name
 
 
 def lines(settings: Settings, origins: dict[str, str]) -> list[str]:

@@ -12,6 +12,10 @@ from app.instances import Array, Instances
 
 # A numeric column takes numbers and booleans.
 Kind = Literal["number", "integer", "boolean", "numeric", "string", "any"]
+# Of a column whose model shows none of its own.
+EXAMPLES: dict[Kind, Any] = {
+    "number": 0.0, "integer": 0, "boolean": False, "numeric": 0.0, "string": "example", "any": 0.0,
+}  # fmt: skip
 # Trees compute in single precision: a larger number is refused here by its name rather than inside the model.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Up to it a double holds every whole number, so that what is taken is what was sent.

@@ -18,6 +18,7 @@ from app.api import documentation, error_responses, native, operations
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
+from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
 from app.loading import load_models
@@ -26,7 +27,7 @@ from app.model_store import ModelStore
 from app.pace import Pace
 from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
-from app.settings import Settings, SettingsInvalid, load_settings
+from app.settings import Settings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
 # interpreter's lock got half of its work done while the loop refused ten times the capacity. The pool of the mode

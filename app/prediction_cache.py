@@ -12,6 +12,7 @@ from app.caller import ANYONE, Caller
 from app.execution import Executor
 from app.instances import Instances
 from app.runtimes.base import Predictions, Runtime, Value
+from app.runtimes.output import OutputRuntime
 
 Key = tuple[Runtime, str | bytes]
 Known = tuple[Value, list[float] | None]
@@ -19,8 +20,7 @@ Known = tuple[Value, list[float] | None]
 
 class PredictionCache:
     """
-    An Executor that predicts only what it has not lately answered for the same runtime: one version of one model, or
-    one output of it.
+    An Executor that predicts only what it has not lately answered for the same runtime: one version of one model.
 
     Holds `entries` rows, and lets go of the one that was least recently asked for. One worker's alone: a reload
     replaces the workers, and with them all that they remember.
@@ -35,6 +35,9 @@ class PredictionCache:
         self._executor.warm_up(runtime, example)
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
+        if isinstance(runtime, OutputRuntime):
+            # Of which one instance may have as many numbers as thousands of predictions.
+            return await self._executor.run(runtime, instances, caller)
         keys = [(runtime, row) for row in canonical_rows(instances)]
         # What is found is held by the answer itself, for while the rest is predicted others may push it out.
         answers = [self._find(key) for key in keys]

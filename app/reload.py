@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from app.artifact_files import ArtifactFiles, Contents, put_in_place
+from app.environment import SettingsInvalid, load_settings
 from app.errors import ModelNotReady
 from app.repository_files import one_more_version, one_version_less
 from app.runtimes import of_one_format
 from app.runtimes.mlflow_store import is_store_uri
-from app.settings import ROOT, Settings, SettingsInvalid, load_settings
+from app.settings import ROOT, Settings
 
 POLL_SECONDS = 0.1
 ANSWER_SECONDS = 5

@@ -9,9 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from app.environment import load_settings
 from app.processes.cores import usable_cores
 from app.runtimes.base import ModelMetadata
-from app.settings import ROOT, Settings, environment_name, load_settings
+from app.settings import ROOT, Settings, environment_name
 
 LIBRARIES = ("gunicorn", "uvicorn", "uvloop", "fastapi", "scikit-learn", "numpy")
 # Given by the benchmark itself, or of this machine alone.

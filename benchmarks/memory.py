@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError
 from app.processes import usage
 from app.runtimes import load_runtime
-from app.settings import SettingsInvalid, load_settings
 from benchmarks import result_file
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed, ServerFailed

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.environment import SettingsInvalid, load_settings
 from app.errors import ModelNotReady
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
-from app.settings import ROOT, SettingsInvalid, load_settings
+from app.settings import ROOT
 from benchmarks import result_file, wrk
 from benchmarks.environment import environment
 from benchmarks.failures import NotMeasurable, RunFailed

@@ -13,7 +13,8 @@ from app.execution import Inline
 from app.input_schema import Column, TableInput
 from app.instances import Instances
 from app.prediction_cache import PredictionCache, canonical_rows
-from app.runtimes.base import Predictions
+from app.runtimes.base import Output, Predictions
+from app.runtimes.output import OutputRuntime
 from tests.conftest import MakeClient
 from tests.test_execution import Echo, run
 
@@ -134,3 +135,35 @@ def test_the_served_application_remembers_only_where_it_is_set_to(
 
     assert answers[0]["label"] == answers[1]["label"] == "<once>"
     assert runtime.batches.count(["once"]) == predicted
+
+
+class Computing(Echo):
+    """Its `transform` is the length of each text."""
+
+    def compute(self, instances: Instances, output: Output) -> Any:
+        assert isinstance(instances, list)
+        self.batches.append(instances)
+        return np.array([len(text) for text in instances])
+
+
+def test_an_output_is_computed_each_time_for_it_may_be_wide() -> None:
+    runtime = Computing()
+    computing, cache = OutputRuntime(runtime, "transform"), PredictionCache(Inline(), 100)
+
+    async def main() -> list[Any]:
+        return [await cache.run(computing, ["ab"]) for _ in range(2)]
+
+    assert [list(answer.values) for answer in run(cache, main, runtime)] == [[2], [2]]
+    assert runtime.batches == [["ab"]] * 2
+
+
+def test_two_versions_of_a_model_do_not_answer_for_each_other() -> None:
+    former, latter = Echo(), Echo()
+    cache = PredictionCache(Inline(), 100)
+
+    async def main() -> None:
+        for runtime in (former, latter, former):
+            await cache.run(runtime, ["a"])
+
+    run(cache, main, former)
+    assert (former.batches, latter.batches) == ([["a"]], [["a"]])

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.check_config import lines
-from app.settings import Settings, SettingsInvalid, environment_name, load_settings, sources
+from app.environment import SettingsInvalid, load_settings, sources
+from app.settings import Settings, environment_name
 
 NAMES_OF_THE_DESIGN = {
     "HOST",

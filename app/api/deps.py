@@ -11,8 +11,6 @@ from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
 State = Literal["ready", "no model"]
-
-
 # The name and the version of a model.
 Key = tuple[str, str]
 

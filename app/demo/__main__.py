@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from app.settings import Settings, SettingsInvalid, load_settings
+from app.environment import SettingsInvalid, load_settings
+from app.settings import Settings
 
 EXAMPLE = "a warm and funny film"
 REVIEWS = Path(__file__).with_name("reviews.csv")

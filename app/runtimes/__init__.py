@@ -16,6 +16,9 @@ ONNX = (".onnx",)
 FORMATS = (JOBLIB, SKOPS, ONNX)
 SUFFIXES = tuple(suffix for suffixes in FORMATS for suffix in suffixes)
 
+# Characters of an error in a reason: it may quote what it has read.
+MOST_TOLD = 200
+
 Builder = Callable[[Artifact, Loading], Runtime]
 
 
@@ -49,19 +52,28 @@ def build_runtime(artifact: Artifact, loading: Loading) -> Runtime:
     """
     try:
         runtime = _builder(artifact.path, folder=bool(artifact.files))(artifact, loading)
-    except SystemExit as error:
-        raise ModelNotReady("the model raised SystemExit", Refusal.CRASHED) from error
-    except (ModelNotReady, MemoryError):
+    except ModelNotReady:
         raise
-    except Exception as error:
-        reason = f"{artifact.path}: cannot be understood ({type(error).__name__}: {shown(str(error))})"
-        raise ModelNotReady(reason, Refusal.CORRUPT) from error
+    except (SystemExit, Exception) as error:
+        raise _not_ready(artifact, error) from error
     # What accelerates knows scikit-learn's estimators; where none was loaded, nothing needs to be imported for them.
     if loading.acceleration == "off" or "app.runtimes.sklearn_runtime" not in sys.modules:
         return runtime
     from app.runtimes.acceleration import accelerated
 
     return accelerated(runtime)
+
+
+def _not_ready(artifact: Artifact, error: BaseException) -> ModelNotReady:
+    """Whatever a format's library, or the model's own code, has raised, in one line."""
+    if isinstance(error, SystemExit):
+        return ModelNotReady("the model raised SystemExit", Refusal.CRASHED)
+    if isinstance(error, ModuleNotFoundError):
+        return ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed")
+    if isinstance(error, MemoryError):
+        return ModelNotReady(f"{artifact.path}: there is not enough memory to load it", Refusal.MEMORY)
+    told = f"{type(error).__name__}: {shown(' '.join(str(error).split()), MOST_TOLD)}"
+    return ModelNotReady(f"{artifact.path}: cannot be loaded ({told})", Refusal.CORRUPT)
 
 
 def load_runtime(uri: str, *, pin: str | None, max_bytes: int, trusted_types_file: Path | None = None) -> Runtime:

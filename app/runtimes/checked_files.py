@@ -84,6 +84,6 @@ def read_regular_file(real: Path, max_bytes: int) -> bytes:
         raise ModelNotReady(f"{real}: {cause(error)}", Refusal.MISSING) from error
 
 
-def shown(text: str) -> str:
+def shown(text: str, most: int = MOST_TOLD) -> str:
     """What stands in a file, to be put into one line of a log."""
-    return ascii(text)[1:-1][:MOST_TOLD]
+    return ascii(text)[1:-1][:most]

@@ -7,7 +7,7 @@ from typing import Any
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
 
-from app.errors import ModelNotReady, Refusal
+from app.errors import ModelNotReady
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading
 from app.runtimes.sklearn_model import check_library_versions, sklearn_runtime
@@ -34,12 +34,3 @@ def load(artifact: Artifact, loading: Loading) -> Any:
     except InconsistentVersionWarning as error:
         was, here = error.original_sklearn_version, error.current_sklearn_version
         raise ModelNotReady(f"{artifact.path}: fitted with scikit-learn {was}, here is {here}") from error
-    except ModuleNotFoundError as error:
-        raise ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed") from error
-    except ModelNotReady:
-        raise
-    except MemoryError as error:
-        raise ModelNotReady(f"{artifact.path}: there is not enough memory to unpickle it", Refusal.MEMORY) from error
-    except Exception as error:
-        reason = f"{artifact.path}: cannot be unpickled ({type(error).__name__}: {error})"
-        raise ModelNotReady(reason, Refusal.CORRUPT) from error

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BadInput, ModelNotReady, Refusal
-from app.input_schema import Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import EXAMPLES, Column, InputSchema, Kind, TableInput, TextInput
 from app.runtimes.artifact import Artifact
 from app.runtimes.mlmodel import Field, MLModel, Signature
 
@@ -16,7 +16,6 @@ KINDS: dict[str, Kind] = {
     "uint8": "number", "uint16": "number", "uint32": "number", "uint64": "number",
     "float16": "number", "float32": "number", "float64": "number", "object": "any", "any": "any",
 }  # fmt: skip
-EXAMPLES: dict[Kind, Any] = {"number": 0.0, "numeric": 0.0, "boolean": False, "string": "example", "any": 0.0}
 
 
 def declared_inputs(model: MLModel, artifact: Artifact) -> InputSchema | None:

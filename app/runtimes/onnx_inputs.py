@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import ModelNotReady, RefusedByModel
-from app.input_schema import MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import EXAMPLES, MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput
 from app.instances import Array, Instances
 
 # By the type of a tensor: its elements in numpy, what a column of it takes, and what a manifest may say that it takes.
@@ -24,7 +24,6 @@ ELEMENTS: dict[str, tuple[npt.DTypeLike, Kind, set[Kind]]] = {
     "tensor(string)": (np.object_, "string", {"string"}),
     "tensor(bool)": (np.bool_, "boolean", {"boolean"}),
 }
-EXAMPLES: dict[Kind, Any] = {"number": 0.0, "integer": 0, "string": "example", "boolean": False}
 
 
 @dataclass(frozen=True, slots=True)

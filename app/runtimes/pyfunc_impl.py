@@ -95,13 +95,6 @@ def _load(artifact: Artifact) -> Any:
     try:
         _write(artifact.files, folder)
         return mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
-    except ModuleNotFoundError as error:
-        raise ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed") from error
-    except MemoryError as error:
-        raise ModelNotReady(f"{artifact.path}: there is not enough memory to load it", Refusal.MEMORY) from error
-    except Exception as error:
-        reason = f"{artifact.path}: cannot be loaded by MLflow ({type(error).__name__}: {error})"
-        raise ModelNotReady(reason, Refusal.CORRUPT) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from sklearn.utils import get_tags
 
 from app.errors import ModelNotReady
-from app.input_schema import Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import EXAMPLES, Column, InputSchema, Kind, TableInput, TextInput
 from app.runtimes.sklearn_routes import Route, Step, delegates, routes
 
 TEXT_VECTORIZERS = (CountVectorizer, HashingVectorizer)
@@ -174,4 +174,4 @@ def _merged(name: str, seen: list[Column]) -> Column:
 def _example(column: Column) -> Any:
     if column.categories:
         return min(column.categories, key=str)
-    return {"number": 0.0, "boolean": False, "numeric": 0.0, "string": "example", "any": 0.0}[column.kind]
+    return EXAMPLES[column.kind]

@@ -36,22 +36,13 @@ def build(artifact: Artifact, loading: Loading) -> SklearnRuntime:
 def load(artifact: Artifact, loading: Loading) -> Any:
     """What the artifact's one file holds; raises ModelNotReady."""
     trusted = read_trusted_types(loading.trusted_types_file)
+    check_archive(artifact, loading.max_bytes)
     try:
-        check_archive(artifact, loading.max_bytes)
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
             return skops.io.loads(artifact.data, trusted=trusted)
-    except ModelNotReady:
-        raise
     except UntrustedTypesFoundException as error:
         raise _untrusted(artifact, trusted) from error
-    except ModuleNotFoundError as error:
-        raise ModelNotReady(f"{artifact.path}: needs the module {error.name}, which is not installed") from error
-    except MemoryError as error:
-        raise ModelNotReady(f"{artifact.path}: there is not enough memory to load it", Refusal.MEMORY) from error
-    except Exception as error:
-        reason = f"{artifact.path}: is no whole skops file ({type(error).__name__}: {shown(str(error))})"
-        raise ModelNotReady(reason, Refusal.CORRUPT) from error
 
 
 def _untrusted(artifact: Artifact, trusted: list[str]) -> ModelNotReady:

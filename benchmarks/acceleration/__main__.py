@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app.environment import SettingsInvalid
 from app.errors import ForkcastError
-from app.settings import SettingsInvalid
 from benchmarks import result_file, wrk
 from benchmarks.acceleration import paths
 from benchmarks.acceleration.arms import ARMS

@@ -13,9 +13,9 @@ import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from app.demo.__main__ import REVIEWS
+from app.environment import load_settings
 from app.runtimes import load_runtime
 from app.runtimes.base import ModelMetadata
-from app.settings import load_settings
 from benchmarks.acceleration.arms import ModelName
 from benchmarks.result_file import TRIALS
 from benchmarks.scaling import served_model

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.settings import SettingsInvalid
+from app.environment import SettingsInvalid
 from benchmarks import result_file, tables, wrk
 from benchmarks.account import stages
 from benchmarks.account.measuring import repetition

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from app.environment import SettingsInvalid
 from app.errors import ForkcastError
-from app.settings import SettingsInvalid
 from benchmarks import result_file
 from benchmarks.engine import (
     bad_reloads,

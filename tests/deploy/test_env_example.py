@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from app.settings import ROOT, Settings, environment_name, load_settings
+from app.environment import load_settings
+from app.settings import ROOT, Settings, environment_name
 
 EXAMPLE = ROOT / "deploy/systemd/forkcast.env.example"
 LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)

@@ -218,7 +218,7 @@ def test_a_file_that_a_sha256_proves_is_not_looked_through_beforehand(save: Save
     with pytest.raises(ModelNotReady, match="No model") as caught:
         load_runtime(str(path), pin=hashlib.sha256(path.read_bytes()).hexdigest(), max_bytes=2**24)
 
-    assert caught.value.reason.startswith(f"{path}: cannot be unpickled (")
+    assert caught.value.reason.startswith(f"{path}: cannot be loaded (")
     assert "sklearn.linear_model._ridge.Ridge" in unpickled
 
 
@@ -237,7 +237,7 @@ def test_a_missing_class_is_named(save: Save) -> None:
 def test_a_reason_is_one_line_though_the_cause_has_many(save: Save) -> None:
     path = save(b"cbuiltins\nexec\n(Vraise ValueError(chr(10).join(('one', 'two')))\ntR.")
 
-    assert refusal(path).endswith("cannot be unpickled (ValueError: one two)")
+    assert refusal(path).endswith("cannot be loaded (ValueError: one two)")
 
 
 def nested(name: str) -> Any:

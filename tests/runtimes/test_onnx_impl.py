@@ -558,5 +558,5 @@ def test_a_zip_map_of_nothing_is_refused_in_one_line(refusal: Callable[..., Mode
 
     told = refusal(graph)
 
-    assert told.reason.startswith("cannot be understood (IndexError")
+    assert told.reason.startswith("cannot be loaded (IndexError")
     assert told.refusal is Refusal.CORRUPT

@@ -219,7 +219,9 @@ def test_a_word_of_a_vocabulary_is_no_version(tmp_path: Path) -> None:
     model = models.on_texts(models.make_pipeline(models.CountVectorizer(), LogisticRegression())).artifact
     model.steps[0][1].vocabulary_["_sklearn_version"] = model.steps[0][1].vocabulary_.pop("film")
 
-    load_runtime(str(dumped(model, tmp_path)), pin=None, max_bytes=2**24)
+    runtime = load_runtime(str(dumped(model, tmp_path)), pin=None, max_bytes=2**24)
+
+    assert runtime.predict(["a good film"]).values == model.predict(["a good film"]).tolist()
 
 
 def big_entry(schema: State, archive: zipfile.ZipFile) -> None:
@@ -302,7 +304,7 @@ def test_a_schema_that_is_none_is_refused_in_one_line(tmp_path: Path, spoil: Any
 
     refused = refusal(path)
 
-    assert refused.reason.startswith(f"{path}: is no whole skops file (")
+    assert refused.reason.startswith(f"{path}: cannot be loaded (")
     assert refused.refusal is Refusal.CORRUPT
 
 
@@ -312,7 +314,7 @@ def test_a_zip_with_another_schema_is_refused_in_one_line(tmp_path: Path, schema
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("schema.json", schema)
 
-    assert refusal(path).reason.startswith(f"{path}: is no whole skops file (")
+    assert refusal(path).reason.startswith(f"{path}: cannot be loaded (")
 
 
 def test_a_zip_without_a_schema_is_refused(tmp_path: Path) -> None:

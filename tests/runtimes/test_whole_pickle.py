@@ -118,7 +118,7 @@ def test_an_array_of_any_kind_passes(name: str, tmp_path: Path) -> None:
 def test_an_array_of_any_kind_is_refused_wherever_it_is_cut(name: str) -> None:
     for data in (joblib_bytes(ARRAYS[name]), pickle.dumps(ARRAYS[name])):
         for kept in range(0, len(data), max(len(data) // 200, 1)):
-            refusal(data[:kept])
+            assert "truncated" in refusal(data[:kept])
 
 
 def test_a_memory_mapped_array_passes(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_another_kind_of_file_is_refused(data: bytes, unpickled: list[str]) -> N
 
 @pytest.mark.parametrize("compress", [zlib.compress, gzip.compress, bz2.compress, lzma.compress])
 def test_a_compressed_text_is_refused(compress: Callable[[bytes], bytes]) -> None:
-    refusal(compress(b"no pickle"))
+    assert "or no pickle" in refusal(compress(b"no pickle"))
 
 
 def test_bytes_after_a_pickle_pass() -> None:
