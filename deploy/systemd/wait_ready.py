@@ -8,7 +8,7 @@ import http.client
 import sys
 import time
 
-from app.settings import load_settings
+from app.environment import load_settings
 
 POLL_SECONDS = 0.2
 
