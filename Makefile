@@ -76,6 +76,6 @@ clean: ## remove the virtual environment and all that was made
 	@sh tools/venv.sh requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt requirements-mlflow.txt requirements-onnx.txt requirements-skops.txt requirements.txt
+.venv/.installed-dev: requirements-dev.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
 	@sh tools/venv.sh requirements-dev.txt
 	@touch .venv/.installed $@

@@ -107,6 +107,6 @@ def _onnx_builder(path: Path) -> Builder:
     try:
         from app.runtimes.onnx_impl import build
     except ModuleNotFoundError as error:
-        reason = f"{path}: needs {error.name}, which is not installed; pip install -r requirements-onnx.txt"
+        reason = f"{path}: needs {error.name}, which is not installed; pip install -r requirements.txt"
         raise ModelNotReady(reason) from error
     return build

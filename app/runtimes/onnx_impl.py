@@ -1,6 +1,5 @@
 """ONNX models, predicted by onnxruntime."""
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,16 +13,7 @@ from app.runtimes.base import Loading, ModelMetadata, Output, Predictions
 from app.runtimes.manifest import classes_of, goldens_of, inputs_of, task_of
 from app.runtimes.onnx_graph import Answers, answers_of, parsed, without_zip_maps
 from app.runtimes.onnx_inputs import Feed, read_inputs, schema_of
-
-# By default onnxruntime reports its use to its makers, for which it starts a thread as it is imported and keeps a
-# database in the home folder: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md.
-os.putenv("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
-
-# Of onnxruntime's logger: nothing but what ends the process, for an error is raised as well.
-FATAL = 4
+from app.runtimes.onnx_session import Fail, InferenceSession, InvalidArgument, RuntimeException, session_of
 
 
 def build(artifact: Artifact, loading: Loading) -> "OnnxRuntime":
@@ -49,9 +39,7 @@ class OnnxRuntime:
 
     thread_safe = True
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, metadata: ModelMetadata, *, feed: Feed, answers: Answers
-    ) -> None:
+    def __init__(self, session: InferenceSession, metadata: ModelMetadata, *, feed: Feed, answers: Answers) -> None:
         self.metadata = metadata
         self._session = session
         self._feed = feed
@@ -91,21 +79,10 @@ class OnnxRuntime:
         return list(answers)
 
 
-def _session(data: bytes) -> onnxruntime.InferenceSession:
-    """
-    With no thread of its own, so that forks may have it.
-
-    Raises ModelNotReady with a reason that begins with a verb.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = FATAL
-    # The bytes were parsed as this, not as onnxruntime's own format.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
+def _session(data: bytes) -> InferenceSession:
+    """Raises ModelNotReady with a reason that begins with a verb."""
     try:
-        # To fall back would be to print that it failed, and to try the very same again.
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return session_of(data)
     except MemoryError as error:
         raise ModelNotReady("needs more memory than there is to load it", Refusal.MEMORY) from error
     except Exception as error:

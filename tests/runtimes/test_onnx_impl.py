@@ -113,7 +113,7 @@ except ModelNotReady as error:
     print(error.reason.removeprefix(sys.argv[1]))
 """)
 
-    assert told.stdout == f": needs {library}, which is not installed; pip install -r requirements-onnx.txt\n"
+    assert told.stdout == f": needs {library}, which is not installed; pip install -r requirements.txt\n"
 
 
 DAMAGED = """

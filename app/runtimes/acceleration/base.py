@@ -1,6 +1,6 @@
 """The contract of another way to a fitted estimator's answers."""
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from app.instances import Instances
 from app.runtimes.base import Predictions
@@ -17,7 +17,8 @@ class Accelerator(Protocol):
     `probes` are instances, the same at each call, on which an error in it would show.
     """
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str: ...
 
     def predict(self, instances: Instances) -> Predictions | None: ...
 

@@ -18,6 +18,7 @@ Wish = tuple[int, Any]
 Columns = Array | list[Array]
 # Above this a dot product may start threads.
 MOST_OF_A_DOT_PRODUCT = 4096
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 
 class Part(Protocol):
@@ -139,7 +140,7 @@ class Stage:
 
 def plainly_finite(features: Array) -> bool:
     """True only where every number is finite and far below the largest of single precision; one cheap look."""
-    return features.size <= MOST_OF_A_DOT_PRODUCT and bool(np.vdot(features, features) < np.finfo(np.float32).max)
+    return features.size <= MOST_OF_A_DOT_PRODUCT and bool(np.vdot(features, features) < LARGEST_SINGLE)
 
 
 def _span(positions: list[int]) -> slice | list[int]:

@@ -68,7 +68,7 @@ def _histogram_boosted_pair(classes: Sequence[Label], sums: Array) -> Prediction
     raw = sums[:, 0]
     probabilities = _pair(raw)
     chosen = (raw > 0).tolist()
-    if probabilities.argmax(axis=1).tolist() != chosen:
+    if (probabilities[:, 1] > 0.5).tolist() != chosen:
         return None
     return Predictions([classes[positive] for positive in chosen], probabilities)
 
@@ -83,11 +83,8 @@ def _histogram_boosted_classes(classes: Sequence[Label], sums: Array) -> Predict
 
 
 def _pair(raw: Array) -> Array:
-    probabilities = np.empty((len(raw), 2))
-    positive = expit(raw)
-    probabilities[:, 1] = positive
-    probabilities[:, 0] = 1 - positive
-    return probabilities
+    positive = expit(raw).reshape(-1, 1)
+    return np.concatenate((1 - positive, positive), axis=1)
 
 
 def _softmax(raw: Array) -> Array:

@@ -13,7 +13,7 @@ from app.instances import Array
 class Nodes:
     """
     One tree's; at a split a row goes left where its feature is at most the threshold, or a category of the `bitsets`'
-    row.
+    row; one whose feature is missing goes left where `missing_left`.
     """
 
     feature: Array
@@ -21,6 +21,7 @@ class Nodes:
     left: Array
     right: Array
     splits: Array
+    missing_left: Array
     category_rows: Array | None = None
     bitsets: Array | None = None
 
@@ -76,7 +77,8 @@ def trees_of(ensemble: Any) -> Iterator[Nodes]:
         return
     found = np.ravel(ensemble.estimators_) if hasattr(ensemble, "estimators_") else [ensemble]
     for tree in (each.tree_ for each in found):
-        yield Nodes(tree.feature, tree.threshold, tree.children_left, tree.children_right, tree.children_left != -1)
+        left, right = tree.children_left, tree.children_right
+        yield Nodes(tree.feature, tree.threshold, left, right, left != -1, tree.missing_go_to_left)
 
 
 def _of_histogram(predictor: Any) -> Nodes:
@@ -84,5 +86,5 @@ def _of_histogram(predictor: Any) -> Nodes:
     rows = np.where(nodes["is_categorical"] != 0, nodes["bitset_idx"].astype(np.int64), -1)
     return Nodes(
         nodes["feature_idx"], nodes["num_threshold"], nodes["left"], nodes["right"], nodes["is_leaf"] == 0,
-        rows, predictor.raw_left_cat_bitsets,
+        nodes["missing_go_to_left"], rows, predictor.raw_left_cat_bitsets,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from treelite.core import _LIB, TreeliteError
 from treelite.gtil.gtil import GTILConfig
 
 from app.instances import Array
+from app.runtimes.acceleration.tree_kinds import FORESTS, HISTOGRAM_BOOSTED, TREES
 
 # One row costs 15 microseconds this way and 135 through treelite.gtil.predict, which asks the library for the model's
 # types and shape each time. Looked up by item, the function is this module's own, and so are the types set for it.
@@ -22,12 +23,10 @@ PREDICT.argtypes = [
 ]  # fmt: skip
 
 
-class TreeSums:
-    """
-    For each row of features the sum (of a forest: the mean) of its leaves, one number an output.
+class TreeliteSums:
+    """Of trees of any number of outputs."""
 
-    It only reads the model, outside the interpreter's lock and without threads of its own.
-    """
+    name = "treelite"
 
     def __init__(self, model: treelite.Model, *, inputs: int, outputs: int) -> None:
         if (model.input_type, model.output_type, model.num_feature) != ("float64", "float64", inputs):
@@ -58,7 +57,16 @@ def _address(array: Array) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
 
 
-def of_forest(forest: Any) -> TreeSums:
+def sums_of(trees: Any) -> TreeliteSums:
+    """Of an ensemble of any kind, or of a tree alone."""
+    if type(trees) in TREES:
+        return of_tree(trees)
+    if type(trees) in FORESTS:
+        return of_forest(trees)
+    return (of_histogram_boosted if type(trees) in HISTOGRAM_BOOSTED else of_boosted)(trees)
+
+
+def of_forest(forest: Any) -> TreeliteSums:
     """A forest's mean of leaves: the probabilities of its classes, or its outputs."""
     shell = copy.copy(forest)
     shell.n_estimators = len(forest.estimators_)
@@ -70,10 +78,10 @@ def of_forest(forest: Any) -> TreeSums:
             # Treelite divides a leaf's fractions by their sum, which rounding may leave beside 1.
             leaves = tree.tree_.value[tree.tree_.children_left == -1]
             model.get_tree_accessor(index).set_field("leaf_vector", leaves.ravel())
-    return TreeSums(model, inputs=forest.n_features_in_, outputs=outputs)
+    return TreeliteSums(model, inputs=forest.n_features_in_, outputs=outputs)
 
 
-def of_tree(tree: Any) -> TreeSums:
+def of_tree(tree: Any) -> TreeliteSums:
     """One decision tree, as the forest that it is alone."""
     forest = (RandomForestClassifier if hasattr(tree, "classes_") else RandomForestRegressor)()
     forest.estimators_ = [tree]
@@ -83,7 +91,7 @@ def of_tree(tree: Any) -> TreeSums:
     return of_forest(forest)
 
 
-def of_boosted(boosted: Any) -> TreeSums:
+def of_boosted(boosted: Any) -> TreeliteSums:
     """The raw predictions of GradientBoosting, whose first ones do not depend on the features."""
     baseline = boosted._raw_predict_init(np.zeros((1, boosted.n_features_in_)))[0]
     nothing = np.zeros(1)
@@ -99,7 +107,7 @@ def of_boosted(boosted: Any) -> TreeSums:
     return _from_baseline(treelite.sklearn.import_model(shell), baseline, boosted.n_features_in_)
 
 
-def of_histogram_boosted(boosted: Any) -> TreeSums:
+def of_histogram_boosted(boosted: Any) -> TreeliteSums:
     """The raw predictions of HistGradientBoosting, of features that its own preprocessor encoded."""
     baseline = boosted._baseline_prediction.ravel()
     leaf = np.zeros(1, dtype=boosted._predictors[0][0].nodes.dtype)
@@ -112,7 +120,7 @@ def of_histogram_boosted(boosted: Any) -> TreeSums:
     return _from_baseline(treelite.sklearn.import_model(shell), baseline, boosted.n_features_in_)
 
 
-def _from_baseline(model: treelite.Model, baseline: Array, inputs: int) -> TreeSums:
+def _from_baseline(model: treelite.Model, baseline: Array, inputs: int) -> TreeliteSums:
     """
     With the baseline as the first trees' only leaves.
 
@@ -121,4 +129,4 @@ def _from_baseline(model: treelite.Model, baseline: Array, inputs: int) -> TreeS
     """
     for index, score in enumerate(baseline):
         model.get_tree_accessor(index).set_field("leaf_value", np.array([score], dtype=np.float64))
-    return TreeSums(model, inputs=inputs, outputs=len(baseline))
+    return TreeliteSums(model, inputs=inputs, outputs=len(baseline))

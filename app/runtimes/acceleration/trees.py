@@ -1,22 +1,11 @@
-"""Tree ensembles of scikit-learn, predicted by Treelite: the estimator's own answers, to the bit."""
+"""Tree ensembles of scikit-learn, whose trees another library adds up: the estimator's own answers."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 from sklearn.pipeline import Pipeline
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 
 from app.input_schema import TableInput
@@ -25,31 +14,25 @@ from app.runtimes.acceleration import tree_answers
 from app.runtimes.acceleration.base import Accelerator
 from app.runtimes.acceleration.tree_answers import Answer
 from app.runtimes.acceleration.tree_features import features_of, single_precision
+from app.runtimes.acceleration.tree_kinds import BOOSTED, FORESTS, HISTOGRAM_BOOSTED, TREES
 from app.runtimes.acceleration.tree_probes import Ensemble, probes_of
+from app.runtimes.acceleration.tree_sums import TreeSums, sums_of
 from app.runtimes.base import ModelMetadata, Predictions
 
-if TYPE_CHECKING:
-    from app.runtimes.acceleration.treelite_sums import TreeSums
-
-FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
-TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
-BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
-HISTOGRAM_BOOSTED = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 # A sparse matrix becomes a dense array here; not one of as many columns as a text has words.
 MOST_FEATURES = 4096
 
 Prepare = Callable[[Array], Array | None]
 
 
-class TreeliteTrees:
+class AcceleratedTrees:
     """
     Compares what the estimator compares (forests single precision), adds its leaves in its order, and goes on from the
-    sums with its own functions: nothing is rounded otherwise, so that no answer is too close to call.
+    sums with its own functions: what is rounded otherwise is not near to another label.
     """
 
-    name: ClassVar[str] = "treelite"
-
-    def __init__(self, ensemble: Ensemble, *, prepare: Prepare, sums: "TreeSums", answer: Answer) -> None:
+    def __init__(self, ensemble: Ensemble, *, prepare: Prepare, sums: TreeSums, answer: Answer) -> None:
+        self.name = sums.name
         self._ensemble = ensemble
         self._features = ensemble.features
         self._prepare = prepare
@@ -61,13 +44,14 @@ class TreeliteTrees:
         if features is None or features.shape[1] != self._sums.inputs:
             return None
         prepared = self._prepare(features)
-        return None if prepared is None else self._answer(self._sums(prepared))
+        sums = None if prepared is None else self._sums(prepared)
+        return None if sums is None else self._answer(sums)
 
     def probes(self) -> Instances:
         return probes_of(self._ensemble, self.predict)
 
 
-def build(estimator: Any, metadata: ModelMetadata) -> Accelerator | None:
+def build(estimator: Any, metadata: ModelMetadata, sums_of: Callable[[Any], TreeSums] = sums_of) -> Accelerator | None:
     """For an ensemble of trees, alone or behind transformers of scikit-learn's own; none for a subclass of these."""
     steps: list[Any] = []
     trees = estimator
@@ -85,7 +69,7 @@ def build(estimator: Any, metadata: ModelMetadata) -> Accelerator | None:
     missing = get_tags(trees).input_tags.allow_nan and not getattr(features, "sparse", False)
     prepare = _as_given if type(trees) in HISTOGRAM_BOOSTED else partial(single_precision, missing=missing)
     ensemble = Ensemble(estimator, trees, metadata, features)
-    return TreeliteTrees(ensemble, prepare=prepare, sums=_sums_of(trees), answer=answer)
+    return AcceleratedTrees(ensemble, prepare=prepare, sums=sums_of(trees), answer=answer)
 
 
 def _as_given(features: Array) -> Array:
@@ -111,14 +95,3 @@ def _starts_from_numbers(boosted: Any) -> bool:
     if isinstance(first, str):
         return first == "zero"
     return type(first) is DummyRegressor or (type(first) is DummyClassifier and first.strategy == "prior")
-
-
-def _sums_of(trees: Any) -> "TreeSums":
-    """Only models of trees pay for importing Treelite."""
-    from app.runtimes.acceleration import treelite_sums
-
-    if type(trees) in TREES:
-        return treelite_sums.of_tree(trees)
-    if type(trees) in FORESTS:
-        return treelite_sums.of_forest(trees)
-    return (treelite_sums.of_histogram_boosted if type(trees) in HISTOGRAM_BOOSTED else treelite_sums.of_boosted)(trees)

@@ -99,12 +99,16 @@ def coded_columns(output: str) -> ColumnTransformer:
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "forest of two": lambda: few(RandomForestClassifier).fit(NUMBERS, TWO),
+    "forest of two, shallow": lambda: few(RandomForestClassifier, min_samples_leaf=7).fit(NUMBERS, TWO),
+    "forest of two with gaps": lambda: few(RandomForestClassifier).fit(WITH_GAPS, TWO),
     "forest of twelve, shallow": lambda: few(
         RandomForestClassifier, min_samples_leaf=7, class_weight="balanced"
     ).fit(NUMBERS, TWELVE),
     "forest on a frame": lambda: few(RandomForestClassifier).fit(TABLE[["income", "member"]], THREE),
     "forest with gaps": lambda: few(RandomForestClassifier).fit(WITH_GAPS, THREE),
     "forest regressor": lambda: few(RandomForestRegressor).fit(NUMBERS, AMOUNT),
+    "forest regressor with gaps": lambda: few(RandomForestRegressor).fit(WITH_GAPS, AMOUNT),
+    "forest regressor without a split": lambda: few(RandomForestRegressor, max_depth=1).fit(NUMBERS[:1], AMOUNT[:1]),
     "forest regressor of two outputs": lambda: few(RandomForestRegressor).fit(NUMBERS, np.c_[AMOUNT, TWELVE]),
     "extra trees of three": lambda: few(ExtraTreesClassifier).fit(NUMBERS, THREE),
     "extra trees regressor": lambda: few(ExtraTreesRegressor, bootstrap=True).fit(NUMBERS, AMOUNT),
@@ -148,8 +152,23 @@ MAKERS: dict[str, Callable[[], Any]] = {
         OneHotEncoder(handle_unknown="ignore"), few(RandomForestClassifier)
     ).fit(WITH_CODES[:, [0, 3]], TWO),
 }  # fmt: skip
+# Several numbers a leaf, categories, or a tree alone.
+FOR_TREELITE = {
+    "forest of twelve, shallow", "forest on a frame", "forest with gaps", "forest regressor of two outputs",
+    "extra trees of three", "tree of three", "tree regressor", "boosted of twelve", "histogram of twelve",
+    "histogram of codes", "histogram of categories", "table", "table, as a frame between",
+    "filled table and a forest", "coded table", "coded table as objects", "scaled forest", "polynomials",
+}  # fmt: skip
+# Both probabilities are made of the second's sum, whose rounding is not that of the first's.
+ROUNDED = {"forest of two, shallow", "sparse codes"}
+WAYS = [
+    *((name, "treelite") for name in MAKERS),
+    *((name, "onnxruntime") for name in MAKERS if name not in FOR_TREELITE),
+]
 INPUTS = {
     "forest with gaps": GAPS_INPUT,
+    "forest of two with gaps": GAPS_INPUT,
+    "forest regressor with gaps": GAPS_INPUT,
     "histogram of categories": TABLE_INPUT,
     "table": TABLE_INPUT,
     "coded table": TABLE_INPUT,
