@@ -13,6 +13,7 @@ from functools import partial
 
 from app import cost, metrics
 from app import instances as block
+from app.at_once import AT_ONCE_SECONDS, AtOnce
 from app.batch import Entry, Outcome, Piece, joined, outcomes
 from app.caller import ANYONE, Caller
 from app.cost import CostCurve
@@ -27,22 +28,6 @@ BUDGET_SECONDS = 0.020
 # How often those who wait behind a batch in the thread are asked whether they still do.
 EXPIRE_SECONDS = 0.1
 MOST_FORESEEN_SECONDS = 0.1
-# What holding a request back costs at least, on a fast core; a row must be cheaper by more in the company of so many.
-HOLDING_SECONDS = 0.00004
-COMPANY = 16
-# A request that costs more is held, so that those read in the same turn of the loop share it.
-AT_ONCE_SECONDS = 0.001
-
-
-def rows_at_once(curve: CostCurve, most_rows: int, most_seconds: float) -> int:
-    """
-    The rows of a request that is not worth holding for others to join it, by what a row costs in company; 0 for none.
-
-    A request that is held costs a future and a turn of the loop more.
-    """
-    company = min(COMPANY, most_rows)
-    gain = curve.seconds(1) - curve.seconds(company) / company
-    return curve.rows_within(most_seconds) if gain < HOLDING_SECONDS and curve.seconds(1) < most_seconds else 0
 
 
 class MicroBatch:
@@ -52,8 +37,7 @@ class MicroBatch:
     A batch that is expected to cost more than the budget runs in the one inference thread. A request that is
     too large for one batch goes to the end of the queue after each chunk, so that small ones get their turn.
     A batch that fails is halved until the requests at fault are alone: one bad request fails alone. A request that
-    finds nothing before it, to a model whose rows cost as much together as alone, is predicted at once, as long as
-    those of one turn of the loop stay within the budget.
+    finds nothing before it is predicted at once where holding it would gain nothing.
     """
 
     def __init__(
@@ -66,14 +50,10 @@ class MicroBatch:
         self._pace = pace or Pace()
         self._max_batch_size = max_batch_size
         self._budget_seconds = budget_seconds
-        self._at_once_seconds = at_once_seconds
+        self._at_once = AtOnce(budget_seconds, at_once_seconds)
         self._costs: dict[Runtime, tuple[CostCurve, float]] = {}
-        # How many rows a request may have that is predicted without waiting for others to join it.
-        self._most_at_once: dict[Runtime, int] = {}
         self._queue: deque[Entry] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        # Spent on requests that were predicted at once in this turn of the loop.
-        self._spent_seconds = 0.0
         # Whether the next batch is scheduled, or one is in the thread, which schedules it when it is back.
         self._under_way = False
         self._rows_waiting = 0
@@ -81,14 +61,14 @@ class MicroBatch:
     def warm_up(self, runtime: Runtime, example: Instances) -> None:
         curve = cost.measure(partial(watched, runtime), example, self._max_batch_size)
         self._costs[runtime] = curve, block.size(example) / block.count(example)
-        self._most_at_once[runtime] = rows_at_once(curve, self._max_batch_size, self._at_once_seconds)
+        self._at_once.learn(runtime, curve, self._max_batch_size)
         self._pace.took(curve.seconds(1), 1)
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
         rows = block.count(instances)
         loop = asyncio.get_running_loop()
-        within = not self._under_way and self._spent_seconds < self._budget_seconds
-        if within and self._gains_nothing(runtime, instances, rows):
+        admitted = not self._under_way and self._at_once.admits(runtime, rows)
+        if admitted and self._expected_seconds(runtime, rows, block.size(instances)) < self._budget_seconds:
             return self._predict_at_once(loop, runtime, instances, caller)
         entry = Entry(runtime, instances, rows, loop.create_future(), caller, time.perf_counter())
         self._queue.append(entry)
@@ -99,31 +79,18 @@ class MicroBatch:
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _gains_nothing(self, runtime: Runtime, instances: Instances, rows: int) -> bool:
-        """Whether the request is cheap enough for the loop, and no cheaper a row in company."""
-        if rows > self._most_at_once[runtime]:
-            return False
-        curve, example_size = self._costs[runtime]
-        size = block.size(instances)
-        return size <= rows * example_size or curve.seconds(rows) * size / (rows * example_size) < self._budget_seconds
-
     def _predict_at_once(
         self, loop: asyncio.AbstractEventLoop, runtime: Runtime, instances: Instances, caller: Caller
     ) -> Predictions:
         caller.check()
         started = time.perf_counter()
         metrics.of_model(runtime.metadata.name).waited(0.0)
-        if not self._spent_seconds:
-            loop.call_soon(self._begin_turn)
         try:
             return predict(runtime, instances)
         finally:
             seconds = time.perf_counter() - started
-            self._spent_seconds += seconds
+            self._at_once.took(loop, seconds)
             self._pace.took(seconds, 1)
-
-    def _begin_turn(self) -> None:
-        self._spent_seconds = 0.0
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._queue and not self._under_way:
@@ -136,8 +103,9 @@ class MicroBatch:
             loop.call_soon(self._next_batch, loop, self._rows_waiting)
             return
         batch = self._cut()
+        self._at_once.held(len(batch))
         started = time.perf_counter()
-        if batch and self._expected_seconds(batch) > self._budget_seconds:
+        if self._is_long(batch):
             running = loop.run_in_executor(self._thread, outcomes, batch)
             running.add_done_callback(lambda done: self._hand_out(loop, batch, done.result(), started))
             loop.call_later(EXPIRE_SECONDS, self._expire, loop, running)
@@ -151,11 +119,14 @@ class MicroBatch:
                 entry.is_over()
             loop.call_later(EXPIRE_SECONDS, self._expire, loop, running)
 
-    def _expected_seconds(self, batch: list[Piece]) -> float:
-        """By the rows, and by their size where they are larger than the example that the curve was measured with."""
-        curve, example_size = self._costs[batch[0].entry.runtime]
+    def _is_long(self, batch: list[Piece]) -> bool:
         rows = sum(piece.stop - piece.start for piece in batch)
         size = sum(block.size(piece.instances) for piece in batch)
+        return rows > 0 and self._expected_seconds(batch[0].entry.runtime, rows, size) > self._budget_seconds
+
+    def _expected_seconds(self, runtime: Runtime, rows: int, size: int) -> float:
+        """By the rows, and by their size where they are larger than the example that the curve was measured with."""
+        curve, example_size = self._costs[runtime]
         return curve.seconds(rows) * max(1.0, size / (rows * example_size))
 
     def _cut(self) -> list[Piece]:

@@ -45,6 +45,7 @@ ONLY_IN = {
     "app.api": HTTP,
     "app.predictor": ["main.py", "renewal.py", "api/"],
     "app.execution": ["main.py", "predictor.py", "micro_batch.py", "batch.py", "prediction_cache.py"],
+    "app.at_once": ["micro_batch.py"],
     "app.batch": ["micro_batch.py"],
     "app.metric_cells": ["metrics.py"],
     "app.metric_files": ["metrics.py", "metric_cells.py"],

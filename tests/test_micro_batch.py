@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from app.at_once import LONG_ALONE, rows_at_once
 from app.caller import Caller
 from app.cost import CostCurve
 from app.errors import CallerLeft, DeadlineExceeded, InferenceFailed, RefusedByModel
 from app.instances import Instances
-from app.micro_batch import MicroBatch, rows_at_once
+from app.micro_batch import MicroBatch
 from app.pace import Pace
 from app.runtimes.base import Predictions
 from tests.test_execution import Echo, run
@@ -482,3 +484,61 @@ def test_what_one_turn_predicts_at_once_stays_within_the_budget() -> None:
 
     # 8, 16 and 24 ms; the others wait for one batch, and the next turn has a budget of its own.
     assert runtime.batches == [["0"], ["1"], ["2"], ["3", "4", "5"]] * 2
+
+
+async def without_a_turn(answer: Awaitable[Predictions]) -> bool:
+    """Whether the loop did not turn until the answer came."""
+    turned: list[bool] = []
+    asyncio.get_running_loop().call_soon(turned.append, True)
+    await answer
+    held = bool(turned)
+    await asyncio.sleep(0)
+    return not held
+
+
+def cheaper_in_company(at_once_seconds: float = 1.0) -> tuple[MicroBatch, Busy]:
+    return MicroBatch(64, budget_seconds=1.0, at_once_seconds=at_once_seconds), Busy(0.002)
+
+
+def test_after_many_requests_that_nobody_joined_none_is_held() -> None:
+    executor, runtime = cheaper_in_company()
+
+    async def main() -> list[bool]:
+        return [await without_a_turn(executor.run(runtime, ["a"])) for _ in range(LONG_ALONE + 3)]
+
+    assert run(executor, main, runtime) == [False] * LONG_ALONE + [True] * 3
+
+
+def test_a_second_request_in_a_turn_makes_requests_be_held_again() -> None:
+    executor, runtime = cheaper_in_company()
+
+    async def main() -> bool:
+        for _ in range(LONG_ALONE):
+            await executor.run(runtime, ["alone"])
+        runtime.batches.clear()
+        await asyncio.gather(*(executor.run(runtime, [text]) for text in ("a", "b", "c")))
+        return await without_a_turn(executor.run(runtime, ["d"]))
+
+    assert run(executor, main, runtime) is False
+    assert runtime.batches == [["a"], ["b", "c"], ["d"]]
+
+
+def test_a_request_that_found_company_begins_the_count_anew() -> None:
+    executor, runtime = cheaper_in_company()
+
+    async def main() -> list[bool]:
+        for _ in range(LONG_ALONE - 1):
+            await executor.run(runtime, ["alone"])
+        await asyncio.gather(*(executor.run(runtime, [text]) for text in ("a", "b")))
+        return [await without_a_turn(executor.run(runtime, ["c"])) for _ in range(2)]
+
+    assert run(executor, main, runtime) == [False, False]
+
+
+def test_a_costly_request_is_held_however_long_it_was_alone() -> None:
+    executor, runtime = cheaper_in_company(at_once_seconds=0.0005)
+
+    async def main() -> list[bool]:
+        return [await without_a_turn(executor.run(runtime, ["a"])) for _ in range(LONG_ALONE + 1)]
+
+    assert not any(run(executor, main, runtime))

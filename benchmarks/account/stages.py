@@ -56,6 +56,7 @@ TABLE: dict[str, str | None] = {
     "app/predictor.py": QUEUEING,
     "app/pace.py": QUEUEING,
     "app/prediction_cache.py": QUEUEING,
+    "app/at_once.py": QUEUEING,
     "app/micro_batch.py": QUEUEING,
     "app/batch.py": QUEUEING,
     "app/execution.py": PREDICT,
