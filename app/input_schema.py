@@ -1,14 +1,14 @@
 """What a model takes, and the one check of a request's values against it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from app.errors import BadInput, Problem
-from app.instances import Array, Instances
+from app.instances import Array, Instances, plainly_finite
 
 # A numeric column takes numbers and booleans.
 Kind = Literal["number", "integer", "boolean", "numeric", "string", "any"]
@@ -21,6 +21,7 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Up to it a double holds every whole number, so that what is taken is what was sent.
 LARGEST_INTEGER = 2**53
 MOST_TEXT_CHARACTERS = 10_000
+NUMBERS = {int, float}
 # Of what a file says of itself; a number that stands there may be anything.
 MOST_COLUMNS = 100_000
 
@@ -121,14 +122,19 @@ class TableInput:
 
     columns: tuple[Column, ...]
     example: dict[str, Any]
+    # Whether every column is a plain number, so that the block is one 2-D array.
+    numeric: bool = field(init=False, compare=False)
+    names: list[str] = field(init=False, compare=False)
 
-    @property
-    def numeric(self) -> bool:
-        """Whether every column is a plain number, so that the block is one 2-D array."""
-        return all(column.kind == "number" and column.categories is None for column in self.columns)
+    def __post_init__(self) -> None:
+        numeric = all(column.kind == "number" and column.categories is None for column in self.columns)
+        object.__setattr__(self, "numeric", numeric)
+        object.__setattr__(self, "names", [column.name for column in self.columns])
 
     def block(self, instances: Sequence[Any], where: Where) -> Instances:
-        names = [column.name for column in self.columns]
+        if self.numeric and (array := self._plain_numbers(instances)) is not None:
+            return array
+        names = self.names
         rows: list[list[Any]] = []
         problems: list[Problem] = []
         for index, instance in enumerate(instances):
@@ -139,9 +145,22 @@ class TableInput:
                 rows.append([instance[name] for name in names] if isinstance(instance, dict) else instance)
         if problems:
             raise BadInput(problems)
-        if self.numeric and (array := _plain_numbers(rows)) is not None:
-            return array
         return self._checked(rows, where)
+
+    def _plain_numbers(self, instances: Sequence[Any]) -> Array | None:
+        """The one array where all values are finite numbers, the common case; None where each must be looked at."""
+        rows: list[list[Any]] = []
+        try:
+            for instance in instances:
+                if len(instance) != len(self.names):
+                    return None
+                rows.append([instance[name] for name in self.names] if type(instance) is dict else instance)
+            if not NUMBERS.issuperset(map(type, chain.from_iterable(rows))):
+                return None
+            array = np.array(rows, dtype=np.float64)
+        except (TypeError, KeyError, OverflowError):
+            return None
+        return array if plainly_finite(array) or (np.abs(array) <= LARGEST_NUMBER).all() else None
 
     def _form_problems(self, instance: Any, names: list[str], at: str) -> list[Problem]:
         if isinstance(instance, list):
@@ -171,17 +190,6 @@ def refuse(problems: Iterator[Problem]) -> None:
     first = list(islice(problems, BadInput.MOST_PROBLEMS))
     if first:
         raise BadInput(first)
-
-
-def _plain_numbers(rows: list[list[Any]]) -> Array | None:
-    """The rows as one array where all values are finite numbers, the common case; None where each must be looked at."""
-    if not {int, float}.issuperset(map(type, chain.from_iterable(rows))):
-        return None
-    try:
-        array = np.array(rows, dtype=np.float64)
-    except OverflowError:
-        return None
-    return array if bool((np.abs(array) <= LARGEST_NUMBER).all()) else None
 
 
 def inputs_from_json(document: Mapping[str, Any]) -> InputSchema:

@@ -189,6 +189,13 @@ def test_a_missing_column_is_named() -> None:
     assert problems(FLAT, {"height": 1}) == [("instances[0].width", "is missing")]
 
 
+def test_an_unknown_column_in_the_place_of_another_is_none_of_the_models() -> None:
+    assert problems(FLAT, {"height": 1, "secret": 2}) == [
+        ("instances[0].width", "is missing"),
+        ("instances[0]", "has 1 columns that the model does not have"),
+    ]
+
+
 def test_unknown_columns_are_counted_and_not_named() -> None:
     found = problems(FLAT, {"height": 1, "width": 2, "secret": 3, "other": 4})
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.instances import Array, Instances, count
+from app.instances import Array, Instances, count, plainly_finite
 from app.runtimes.acceleration.category_tables import REFUSED, CategoryTable
 
 # What a step does with an array in place, and what undoes it for one number of a column.
@@ -16,9 +16,6 @@ Undo = Callable[[float, int], float]
 Wish = tuple[int, Any]
 # Of a 2-D array its transposed form, so that an index is a column in both.
 Columns = Array | list[Array]
-# Above this a dot product may start threads.
-MOST_OF_A_DOT_PRODUCT = 4096
-LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 
 class Part(Protocol):
@@ -136,11 +133,6 @@ class Stage:
             if part.slots.start <= feature < part.slots.stop:
                 return part.wish(feature - part.slots.start, number)
         return None
-
-
-def plainly_finite(features: Array) -> bool:
-    """True only where every number is finite and far below the largest of single precision; one cheap look."""
-    return features.size <= MOST_OF_A_DOT_PRODUCT and bool(np.vdot(features, features) < LARGEST_SINGLE)
 
 
 def _span(positions: list[int]) -> slice | list[int]:

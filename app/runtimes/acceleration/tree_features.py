@@ -10,9 +10,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from app.input_schema import LARGEST_NUMBER, TableInput
-from app.instances import Array, Instances
+from app.instances import Array, Instances, plainly_finite
 from app.runtimes.acceleration.cheap_pipelines import CheapSteps, NotCheap, cheap_steps
-from app.runtimes.acceleration.cheap_steps import Wish, plainly_finite
+from app.runtimes.acceleration.cheap_steps import Wish
 from app.runtimes.base import ModelMetadata
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import feature_names, fitted_on_names
