@@ -10,8 +10,9 @@ HOLDING_SECONDS = 0.00004
 COMPANY = 16
 # A request that costs more is held, so that those read in the same turn of the loop share it.
 AT_ONCE_SECONDS = 0.001
-# After so many requests that were held for nobody.
+# After so many requests in a row that were held for nobody, so many are not held.
 LONG_ALONE = 16
+UNTIL_NEXT_LOOK = 32
 
 
 def rows_at_once(curve: CostCurve, most_rows: int, most_seconds: float) -> int:
@@ -33,7 +34,10 @@ def rows_affordable(curve: CostCurve, most_seconds: float) -> int:
 class AtOnce:
     """
     Admits a request whose rows cost as much together as alone, as long as those of one turn of the loop stay within the
-    budget; and any cheap one after many that were held and that nobody joined, until a turn brings a second request.
+    budget; and other cheap ones, some at a time, after many that were held and that nobody joined.
+
+    Two clients that are answered in turn are never seen in one turn of the loop: to find that each is the other's
+    company one request is held every now and then.
     """
 
     def __init__(self, budget_seconds: float, at_once_seconds: float) -> None:
@@ -43,8 +47,9 @@ class AtOnce:
         self._rows_affordable: dict[Runtime, int] = {}
         # In this turn of the loop.
         self._spent_seconds = 0.0
-        # Requests that were held for nobody, one after the other.
+        # Requests that were held for nobody, one after the other, and those that are not to be held therefore.
         self._alone = 0
+        self._unheld = 0
 
     def learn(self, runtime: Runtime, curve: CostCurve, most_rows: int) -> None:
         self._rows_without_gain[runtime] = rows_at_once(curve, most_rows, self._at_once_seconds)
@@ -56,8 +61,11 @@ class AtOnce:
         if rows <= self._rows_without_gain[runtime]:
             return True
         if self._spent_seconds:
-            self._alone = 0
-        return self._alone >= LONG_ALONE and rows <= self._rows_affordable[runtime]
+            self._alone = self._unheld = 0
+        if not self._unheld or rows > self._rows_affordable[runtime]:
+            return False
+        self._unheld -= 1
+        return True
 
     def took(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         """Told of each request that was admitted."""
@@ -68,6 +76,7 @@ class AtOnce:
     def held(self, requests: int) -> None:
         """Told of how many were predicted together of those that were not admitted."""
         self._alone = self._alone + 1 if requests == 1 else 0
+        self._unheld = UNTIL_NEXT_LOOK if self._alone >= LONG_ALONE else 0
 
     def _begin_turn(self) -> None:
         self._spent_seconds = 0.0

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from app.at_once import LONG_ALONE, rows_at_once
+from app.at_once import LONG_ALONE, UNTIL_NEXT_LOOK, rows_at_once
 from app.caller import Caller
 from app.cost import CostCurve
 from app.errors import CallerLeft, DeadlineExceeded, InferenceFailed, RefusedByModel
@@ -500,27 +500,30 @@ def cheaper_in_company(at_once_seconds: float = 1.0) -> tuple[MicroBatch, Busy]:
     return MicroBatch(64, budget_seconds=1.0, at_once_seconds=at_once_seconds), Busy(0.002)
 
 
-def test_after_many_requests_that_nobody_joined_none_is_held() -> None:
+def test_after_many_requests_that_nobody_joined_one_is_held_now_and_then() -> None:
     executor, runtime = cheaper_in_company()
 
     async def main() -> list[bool]:
-        return [await without_a_turn(executor.run(runtime, ["a"])) for _ in range(LONG_ALONE + 3)]
+        count = LONG_ALONE + 2 * UNTIL_NEXT_LOOK + 2
+        return [await without_a_turn(executor.run(runtime, ["a"])) for _ in range(count)]
 
-    assert run(executor, main, runtime) == [False] * LONG_ALONE + [True] * 3
+    not_held = [True] * UNTIL_NEXT_LOOK
+    assert run(executor, main, runtime) == [False] * LONG_ALONE + not_held + [False] + not_held + [False]
 
 
-def test_a_second_request_in_a_turn_makes_requests_be_held_again() -> None:
+@pytest.mark.parametrize("joining", [["b"], ["b", "c"]])
+def test_a_second_request_in_a_turn_makes_requests_be_held_again(joining: list[str]) -> None:
     executor, runtime = cheaper_in_company()
 
     async def main() -> bool:
         for _ in range(LONG_ALONE):
             await executor.run(runtime, ["alone"])
         runtime.batches.clear()
-        await asyncio.gather(*(executor.run(runtime, [text]) for text in ("a", "b", "c")))
+        await asyncio.gather(*(executor.run(runtime, [text]) for text in ("a", *joining)))
         return await without_a_turn(executor.run(runtime, ["d"]))
 
     assert run(executor, main, runtime) is False
-    assert runtime.batches == [["a"], ["b", "c"], ["d"]]
+    assert runtime.batches == [["a"], joining, ["d"]]
 
 
 def test_a_request_that_found_company_begins_the_count_anew() -> None:
