@@ -81,6 +81,17 @@ def trees_of(ensemble: Any) -> Iterator[Nodes]:
         yield Nodes(tree.feature, tree.threshold, left, right, left != -1, tree.missing_go_to_left)
 
 
+def largest_leaf(ensemble: Any) -> float:
+    """The largest of the numbers that its leaves hold, whatever its sign; NaN where one is."""
+    if hasattr(ensemble, "_predictors"):
+        nodes = [predictor.nodes for several in ensemble._predictors for predictor in several]
+        leaves = [each["value"][each["is_leaf"] != 0] for each in nodes]
+    else:
+        found = np.ravel(ensemble.estimators_) if hasattr(ensemble, "estimators_") else [ensemble]
+        leaves = [tree.tree_.value[tree.tree_.children_left == -1] for tree in found]
+    return float(np.max([np.abs(numbers).max() for numbers in leaves]))
+
+
 def _of_histogram(predictor: Any) -> Nodes:
     nodes = predictor.nodes
     rows = np.where(nodes["is_categorical"] != 0, nodes["bitset_idx"].astype(np.int64), -1)

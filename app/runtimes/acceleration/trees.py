@@ -8,13 +8,14 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from app.input_schema import TableInput
+from app.input_schema import LARGEST_NUMBER, TableInput
 from app.instances import Array, Instances
 from app.runtimes.acceleration import tree_answers
 from app.runtimes.acceleration.base import Accelerator
 from app.runtimes.acceleration.tree_answers import Answer
 from app.runtimes.acceleration.tree_features import features_of, single_precision
 from app.runtimes.acceleration.tree_kinds import BOOSTED, FORESTS, HISTOGRAM_BOOSTED, TREES
+from app.runtimes.acceleration.tree_nodes import largest_leaf
 from app.runtimes.acceleration.tree_probes import Ensemble, probes_of
 from app.runtimes.acceleration.tree_sums import TreeSums, sums_of
 from app.runtimes.base import ModelMetadata, Predictions
@@ -44,8 +45,7 @@ class AcceleratedTrees:
         if features is None or features.shape[1] != self._sums.inputs:
             return None
         prepared = self._prepare(features)
-        sums = None if prepared is None else self._sums(prepared)
-        return None if sums is None else self._answer(sums)
+        return None if prepared is None else self._answer(self._sums(prepared))
 
     def probes(self) -> Instances:
         return probes_of(self._ensemble, self.predict)
@@ -60,6 +60,9 @@ def build(estimator: Any, metadata: ModelMetadata, sums_of: Callable[[Any], Tree
         steps = [step for step in steps if step is not None and not (isinstance(step, str) and step == "passthrough")]
     answer = _answer_of(trees, metadata)
     if answer is None or not isinstance(metadata.inputs, TableInput) or trees.n_features_in_ > MOST_FEATURES:
+        return None
+    # The estimator's runtime refuses to answer infinity or NaN.
+    if not largest_leaf(trees) <= LARGEST_NUMBER:
         return None
     if getattr(trees, "_preprocessor", None) is not None:
         steps.append(trees._preprocessor)

@@ -347,16 +347,31 @@ def test_few_trees_are_added_up_by_the_library_that_is_called_faster(trees: int,
     assert [each.name for each in found if each is not None] == [library, library]
 
 
-def test_classes_that_rounding_could_choose_are_left_to_the_estimator() -> None:
-    thirds = np.repeat([[0.0], [1.0]], 6, axis=0)
-    fitted = few(RandomForestClassifier, bootstrap=False, max_features=None).fit(thirds, [0, 0, 1] * 2 + [0, 1, 1] * 2)
-    for tree in fitted.estimators_[::2]:
-        state = tree.tree_.__getstate__()
-        state["values"] = state["values"][:, :, ::-1].copy()
-        tree.tree_.__setstate__(state)
+def undecided() -> Any:
+    """A forest with each tree's other tree, whose leaves but the first have the classes' shares the other way round."""
+    fitted = few(RandomForestClassifier, min_samples_leaf=7).fit(NUMBERS, TWO)
+    others = copy.deepcopy(fitted.estimators_)
+    for tree in (each.tree_ for each in others):
+        state = tree.__getstate__()
+        turned = np.flatnonzero(tree.children_left == -1)[1:]
+        state["values"][turned] = state["values"][turned][..., ::-1].copy()
+        tree.__setstate__(state)
+    fitted.estimators_ += others[::-1]
+    return fitted
 
-    assert built(served(fitted), "onnxruntime").predict(np.zeros((1, 1))) is None
-    assert built(served(fitted), "treelite").predict(np.zeros((1, 1))) is not None
+
+@pytest.mark.parametrize("library", SUMS)
+def test_classes_that_rounding_decides_are_decided_as_by_the_estimator(library: str) -> None:
+    own = served(undecided())
+    expected = own.predict(NUMBERS)
+    assert expected.probabilities is not None
+    near = np.abs(expected.probabilities[:, 0] - 0.5) < 1e-12
+    labels = np.array(expected.values)
+
+    assert 0 < near.sum() < len(near)
+    assert len(set(labels[near].tolist())) == 2
+    assert same(built(own, library).predict(NUMBERS), expected, 1e-14)
+    assert same(built(own, library).predict(NUMBERS[near][:1]), own.predict(NUMBERS[near][:1]))
 
 
 def test_a_tie_of_pure_leaves_is_decided_as_by_the_estimator() -> None:
@@ -434,9 +449,41 @@ def test_a_forked_child_predicts_with_what_its_parent_built_without_a_thread(tre
     assert equal
 
 
+def infinite(fitted: Any) -> Any:
+    """As negative weights can leave a leaf."""
+    if hasattr(fitted, "_predictors"):
+        nodes = fitted._predictors[1][0].nodes
+        nodes["value"][nodes["is_leaf"] != 0] = np.inf
+        return fitted
+    state = np.ravel(fitted.estimators_)[1].tree_.__getstate__()
+    state["values"][-1] = np.nan
+    np.ravel(fitted.estimators_)[1].tree_.__setstate__(state)
+    return fitted
+
+
+@pytest.mark.parametrize("kind", [RandomForestRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor])
+def test_trees_with_a_leaf_that_is_no_number_are_left_to_the_estimator(kind: Any) -> None:
+    make = histogram if kind is HistGradientBoostingRegressor else few
+    fitted = make(kind=kind).fit(NUMBERS, AMOUNT)
+    own = served(fitted)
+    assert build(own.estimator, own.metadata) is not None
+
+    assert build(infinite(own.estimator), own.metadata) is None
+
+
+BROKEN = """
+import importlib.abc, sys
+class Broken(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            raise ImportError("a library of another system")
+sys.meta_path.insert(0, Broken())
+"""
 WITHOUT = """
 import sys
 sys.modules[sys.argv[1]] = None
+"""
+NAMING_THE_LIBRARY = """
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from app.input_schema import Column, TableInput
@@ -454,10 +501,22 @@ print(runtime.metadata.acceleration)
 
 @pytest.mark.parametrize("library", ["onnxruntime", "onnx"])
 def test_without_onnxruntime_trees_are_added_up_by_treelite_and_nothing_is_said_of_it(library: str) -> None:
-    found = subprocess.run([sys.executable, "-c", WITHOUT, library], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", WITHOUT + NAMING_THE_LIBRARY, library]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert found.stdout == "treelite\n", found.stderr
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize("library", ["onnxruntime", "onnx"])
+def test_with_an_onnxruntime_that_fails_trees_are_added_up_by_treelite_and_the_log_says_why(library: str) -> None:
+    command = [sys.executable, "-c", BROKEN + NAMING_THE_LIBRARY, library]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    *told, name = found.stdout.splitlines()
+    assert name == "treelite", found.stderr
+    assert "trees not added up by onnxruntime" in "".join(told)
+    assert "a library of another system" in "".join(told)
 
 
 def test_metadata_names_the_library_that_adds_up_the_trees() -> None:
