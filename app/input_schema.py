@@ -1,11 +1,12 @@
 """What a model takes, and the one check of a request's values against it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from app.errors import BadInput, Problem
 from app.instances import Array, Instances, plainly_finite
@@ -24,21 +25,32 @@ MOST_TEXT_CHARACTERS = 10_000
 NUMBERS = {int, float}
 # Of what a file says of itself; a number that stands there may be anything.
 MOST_COLUMNS = 100_000
+# In the place of a value that a caller may leave away, where null is none of the column's.
+ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One named input; `categories`, where given, are the only values taken."""
+    """
+    One named input; `categories`, where given, are the only values taken, and `bounds` the ends of an integer's.
+
+    One that is not `required` may be absent from an instance: that is null where it is nullable, and else it is absent
+    from all instances of a request.
+    """
 
     name: str
     kind: Kind = "number"
     nullable: bool = False
     categories: frozenset[str | float | bool] | None = None
+    bounds: tuple[int, int] | None = None
+    required: bool = True
 
     def problem(self, value: Any) -> str | None:
         """The reason why this column cannot take the value, or None."""
         if value is None:
             return None if self.nullable else "must not be null"
+        if value is ABSENT:
+            return None
         if self.kind == "number" or (self.kind in ("numeric", "any") and type(value) in (int, float)):
             if type(value) not in (int, float):
                 return "must be a number"
@@ -46,8 +58,10 @@ class Column:
             if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
                 return "must be a finite number of at most 3.4e38"
         elif self.kind == "integer":
-            if type(value) not in (int, float) or not -LARGEST_INTEGER <= value <= LARGEST_INTEGER or value % 1:
-                return "must be a whole number of at most 9007199254740992"
+            least, most = self.bounds or (-LARGEST_INTEGER, LARGEST_INTEGER)
+            if type(value) not in (int, float) or not least <= value <= most or value % 1:
+                told = f"from {least} to {most}" if self.bounds else f"of at most {LARGEST_INTEGER}"
+                return f"must be a whole number {told}"
         elif self.kind == "boolean" and type(value) is not bool:
             return "must be true or false"
         elif self.kind == "numeric" and type(value) is not bool:
@@ -63,17 +77,24 @@ class Column:
         return None
 
     def array(self, values: Sequence[Any]) -> Array:
-        """The checked values as one array, null as NaN: what estimators take for a missing value."""
-        present = [np.nan if value is None else value for value in values]
+        """The checked values as one array, NaN for null and what is absent: estimators take it for a missing value."""
+        present = [np.nan if value is None or value is ABSENT else value for value in values]
         if self.kind == "number" or (self.kind in ("numeric", "any") and {int, float}.issuperset(map(type, present))):
             return np.array(present, dtype=np.float64)
         if self.kind == "integer":
-            return np.array(present, dtype=np.float64 if self.nullable else np.int64)
+            return np.array(present, dtype=np.float64 if self.nullable or values[0] is ABSENT else np.int64)
         if self.kind == "boolean" and not self.nullable:
             return np.array(present, dtype=np.bool_)
         column = np.empty(len(values), dtype=object)
         column[:] = present
         return column
+
+
+def integers_of(dtype: npt.DTypeLike) -> tuple[int, int] | None:
+    """The least and the largest that are held by numpy's type, and by a double; None where all of the latter are."""
+    held = np.iinfo(dtype)
+    bounds = max(int(held.min), -LARGEST_INTEGER), min(int(held.max), LARGEST_INTEGER)
+    return None if bounds == (-LARGEST_INTEGER, LARGEST_INTEGER) else bounds
 
 
 # The name of instance i in the caller's own request: `features`, `instances[3]`.
@@ -125,26 +146,30 @@ class TableInput:
     # Whether every column is a plain number, so that the block is one 2-D array.
     numeric: bool = field(init=False, compare=False)
     names: list[str] = field(init=False, compare=False)
+    # Whether a column may be absent.
+    optional: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         numeric = all(column.kind == "number" and column.categories is None for column in self.columns)
         object.__setattr__(self, "numeric", numeric)
         object.__setattr__(self, "names", [column.name for column in self.columns])
+        object.__setattr__(self, "optional", not all(column.required for column in self.columns))
 
     def block(self, instances: Sequence[Any], where: Where) -> Instances:
         if self.numeric and (array := self._plain_numbers(instances)) is not None:
             return array
-        names = self.names
         rows: list[list[Any]] = []
         problems: list[Problem] = []
         for index, instance in enumerate(instances):
-            problems += self._form_problems(instance, names, where(index))
+            problems += self._form_problems(instance, where(index))
             if len(problems) >= BadInput.MOST_PROBLEMS:
                 break
             if not problems:
-                rows.append([instance[name] for name in names] if isinstance(instance, dict) else instance)
+                rows.append(self._row(instance))
         if problems:
             raise BadInput(problems)
+        if self.optional:
+            self._refuse_mixed(rows, where)
         return self._checked(rows, where)
 
     def _plain_numbers(self, instances: Sequence[Any]) -> Array | None:
@@ -154,7 +179,7 @@ class TableInput:
             for instance in instances:
                 if len(instance) != len(self.names):
                     return None
-                rows.append([instance[name] for name in self.names] if type(instance) is dict else instance)
+                rows.append(instance if type(instance) is list else [instance[name] for name in self.names])
             if not NUMBERS.issuperset(map(type, chain.from_iterable(rows))):
                 return None
             array = np.array(rows, dtype=np.float64)
@@ -162,14 +187,32 @@ class TableInput:
             return None
         return array if plainly_finite(array) or (np.abs(array) <= LARGEST_NUMBER).all() else None
 
-    def _form_problems(self, instance: Any, names: list[str], at: str) -> list[Problem]:
+    def _refuse_mixed(self, rows: list[list[Any]], where: Where) -> None:
+        """No array has both the values of a column and their absence."""
+        refuse(
+            Problem(f"{where(values.index(ABSENT))}.{column.name}", "is missing, but not in all instances")
+            for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
+            if 0 < values.count(ABSENT) < len(values)
+        )
+
+    def _row(self, instance: list[Any] | dict[str, Any]) -> list[Any]:
         if isinstance(instance, list):
-            wrong = len(instance) != len(names)
-            return [Problem(at, f"must have {len(names)} values, one for each column")] if wrong else []
+            return instance
+        try:
+            return [instance[name] for name in self.names]
+        except KeyError:
+            return [instance.get(each.name, None if each.nullable else ABSENT) for each in self.columns]
+
+    def _form_problems(self, instance: Any, at: str) -> list[Problem]:
+        if isinstance(instance, list):
+            wrong = len(instance) != len(self.names)
+            return [Problem(at, f"must have {len(self.names)} values, one for each column")] if wrong else []
         if not isinstance(instance, dict):
             return [Problem(at, "must be an object of columns or a list of values")]
-        missing = [Problem(f"{at}.{name}", "is missing") for name in names if name not in instance]
-        extra = instance.keys() - set(names)
+        absent = [name for name in self.names if name not in instance]
+        required = {column.name for column in self.columns if column.required} if absent else ()
+        missing = [Problem(f"{at}.{name}", "is missing") for name in absent if name in required]
+        extra = instance.keys() - set(self.names)
         # An unknown column is counted, not named: its name is the caller's input.
         return missing + ([Problem(at, f"has {len(extra)} columns that the model does not have")] if extra else [])
 
@@ -190,44 +233,3 @@ def refuse(problems: Iterator[Problem]) -> None:
     first = list(islice(problems, BadInput.MOST_PROBLEMS))
     if first:
         raise BadInput(first)
-
-
-def inputs_from_json(document: Mapping[str, Any]) -> InputSchema:
-    """The schema that `inputs_to_json` wrote; raises KeyError, TypeError or ValueError for another document."""
-    if document["kind"] == "text":
-        return TextInput(example=str(document["example"]))
-    if document["kind"] != "table" or not document["columns"]:
-        raise ValueError("neither a text nor a table with columns")
-    columns = tuple(
-        Column(
-            name=str(column["name"]),
-            kind=_known_kind(column["kind"]),
-            nullable=bool(column["nullable"]),
-            categories=None if column.get("categories") is None else frozenset(column["categories"]),
-        )
-        for column in document["columns"]
-    )
-    return TableInput(columns=columns, example=dict(document["example"]))
-
-
-def _known_kind(kind: Any) -> Kind:
-    if kind not in get_args(Kind):
-        raise ValueError("not a kind of column")
-    return kind  # type: ignore[no-any-return]
-
-
-def inputs_to_json(inputs: InputSchema) -> dict[str, Any]:
-    """The schema as it stands in a manifest."""
-    if isinstance(inputs, TextInput):
-        return {"kind": "text", "example": inputs.example}
-    assert isinstance(inputs, TableInput)
-    columns = [
-        {
-            "name": column.name,
-            "kind": column.kind,
-            "nullable": column.nullable,
-            "categories": None if column.categories is None else sorted(column.categories, key=str),
-        }
-        for column in inputs.columns
-    ]
-    return {"kind": "table", "columns": columns, "example": inputs.example}

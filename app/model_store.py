@@ -65,6 +65,12 @@ class ModelStore:
         return list({held.metadata.name: held for held in reversed(self._held)}.values())[::-1]
 
     @property
+    def older(self) -> list[Held]:
+        """All versions but the newest of each model."""
+        newest = self.newest
+        return [held for held in self._held if held not in newest]
+
+    @property
     def default(self) -> Held | None:
         """What answers who names no model: the newest version where there is only one model."""
         return self.newest[0] if len(self.newest) == 1 else None

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app.input_schema import inputs_from_json, inputs_to_json
 from app.runtimes.artifact import Location
 from app.runtimes.base import ModelMetadata
+from app.schema_document import inputs_from_json, inputs_to_json
 
 
 @dataclass(frozen=True, slots=True)

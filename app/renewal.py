@@ -12,7 +12,6 @@ import structlog
 from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
-from app.input_schema import inputs_to_json
 from app.loading import load_all, loading_of, locate, log_loaded
 from app.main import create_app, make_content_filter, make_executor, warm
 from app.model_store import Held, ModelStore
@@ -23,6 +22,7 @@ from app.processes.throwaway import answer_apart
 from app.proof import Proof, Proven
 from app.runtimes import build_runtime, read_model
 from app.runtimes.base import ModelMetadata, Runtime
+from app.schema_document import inputs_to_json
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")
@@ -37,12 +37,11 @@ def prove(settings: Settings, served: ModelStore) -> str:
     loaded = load_all(locate(settings), loading_of(settings))
     models = ModelStore(held for _, held in loaded)
     _check_alike(models, served)
-    not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(models, settings)
+    newest = ModelStore(models.newest)
+    not_shared = "FORKCAST_PRELOAD is off" if settings.preload == "off" else _why_not_shared(newest, settings)
     _application(settings, models)
-    warm(settings, models, make_executor(settings, models, Pace()), make_content_filter(settings))
-    for held in models:
-        _check_speed(held.current, settings.request_timeout_seconds)
-    proven = [Proven(held.identity, location, held.current.metadata) for location, held in loaded]
+    fit = _fit(models, settings, shared=not not_shared)
+    proven = [Proven(held.identity, location, held.current.metadata) for location, held in loaded if held in fit]
     return Proof(tuple(proven), not_shared).to_json()
 
 
@@ -72,9 +71,17 @@ def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
 
 
 def why_first_not_shared(settings: Settings, models: ModelStore) -> str:
-    """Why the models that the arbiter loaded at its start cannot be shared; empty where they can, or there is none."""
+    """
+    Why the models that the arbiter loaded at its start cannot be shared; empty where they can, or there is none.
+
+    An older version that cannot be warmed up is such a reason, for to start over is to have it proven, and passed over.
+    """
     if models.loaded:
-        return _why_not_shared(models, settings)
+        reason = _why_not_shared(ModelStore(models.newest), settings)
+        if reason or not models.older:
+            return reason
+        work = partial(_warm, settings, ModelStore(models.older))
+        return why_not_shared(work, seconds=settings.reload_timeout_seconds)
     return why_not_shared(lambda: None, seconds=settings.request_timeout_seconds)
 
 
@@ -110,6 +117,33 @@ def _candidate(settings: Settings, known: dict[str, Held], proven: Proven, not_s
         return Held(proven.model, artifact.identity, build=build)
     runtime = build()
     return Held(runtime.metadata, artifact.identity, runtime)
+
+
+def _warm(settings: Settings, models: ModelStore) -> None:
+    warm(settings, models, make_executor(settings, models, Pace()), make_content_filter(settings))
+
+
+def _fit(models: ModelStore, settings: Settings, *, shared: bool) -> list[Held]:
+    """Those that workers can serve, without the older versions that they cannot; raises ModelNotReady for a newest."""
+    # In forks, before one of them predicts here.
+    reasons = [_why_not_shared(ModelStore([held]), settings) if shared else "" for held in models.older]
+    unfit = dict(zip(models.older, reasons, strict=True))
+    executor, content_filter = make_executor(settings, models, Pace()), make_content_filter(settings)
+    fit = []
+    for held in models:
+        try:
+            if unfit.get(held):
+                raise ModelNotReady(unfit[held])
+            warm(settings, ModelStore([held]), executor, content_filter)
+            _check_speed(held.current, settings.request_timeout_seconds)
+        except ModelNotReady as error:
+            if held not in unfit:
+                raise
+            model = held.metadata
+            log.warning("older version not served", model=model.name, version=model.version, reason=error.reason)
+            continue
+        fit.append(held)
+    return fit
 
 
 def _why_not_shared(models: ModelStore, settings: Settings) -> str:

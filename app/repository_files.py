@@ -11,9 +11,9 @@ from pathlib import Path
 
 from app.artifact_files import reproduce, sync_folder
 from app.errors import ModelNotReady
-from app.runtimes import artifact_in
+from app.runtimes import artifact_in, models_in
 from app.runtimes.artifact import manifest_path
-from app.runtimes.repository import models_in, versions_of
+from app.runtimes.repository import versions_of
 
 NUMBER = re.compile("[0-9]+")
 

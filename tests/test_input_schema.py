@@ -14,9 +14,8 @@ from app.input_schema import (
     Kind,
     TableInput,
     TextInput,
-    inputs_from_json,
-    inputs_to_json,
 )
+from app.schema_document import inputs_from_json, inputs_to_json
 
 FLAT = TableInput((Column("height"), Column("width")), {"height": 1.0, "width": 2.0})
 MIXED = TableInput(
@@ -297,8 +296,9 @@ def test_a_block_of_many_is_the_blocks_of_one_in_order(rows: list[list[float]]) 
 NAMES = st.text(max_size=4)
 CATEGORIES = st.none() | st.frozensets(NAMES | st.booleans(), min_size=1, max_size=3) | st.just(frozenset({1, 2}))
 KINDS = st.sampled_from(["number", "integer", "boolean", "string", "any"])
+BOUNDS = st.none() | st.tuples(st.integers(-128, 0), st.integers(0, 255))
 COLUMNS = st.lists(
-    st.builds(Column, NAMES, KINDS, st.booleans(), CATEGORIES),
+    st.builds(Column, NAMES, KINDS, st.booleans(), CATEGORIES, BOUNDS, st.booleans()),
     min_size=1, max_size=3, unique_by=lambda column: column.name,
 )  # fmt: skip
 

@@ -76,10 +76,14 @@ def refusal(call: Callable[[], object]) -> Refusal:
     return refused.value.refusal
 
 
-def prove_apart(settings: Settings, served: ModelStore) -> str:
-    """As at a reload, in a fork, which has one thread."""
-    work = partial(renewal.prove, settings, served)
+def apart(work: Callable[[], str]) -> str:
+    """In a fork, which has one thread."""
     return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)
+
+
+def prove_apart(settings: Settings, served: ModelStore) -> str:
+    """As at a reload."""
+    return apart(partial(renewal.prove, settings, served))
 
 
 def another(labels: list[Any]) -> LogisticRegression:
@@ -318,7 +322,7 @@ def built_and_asked_apart(store: ModelStore) -> str:
         runtime.predict(runtime.metadata.inputs.block([runtime.metadata.inputs.example], str))
         return runtime.metadata.version
 
-    return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)
+    return apart(work)
 
 
 @pytest.fixture
@@ -398,6 +402,36 @@ def test_an_older_version_that_cannot_be_loaded_stops_nothing(
     assert refusal(lambda: load_models(pinned)) is Refusal.CORRUPT
 
 
+def refusing_its_goldens(path: Path) -> None:
+    golden = {"instance": ROWS[0], "value": "another", "probabilities": None}
+    columns = [{"name": name, "kind": "number", "nullable": False} for name in ("x0", "x1")]
+    inputs = {"kind": "table", "columns": columns, "example": {"x0": 0, "x1": 0}}
+    told = {"sha256": digest(path), "inputs": inputs, "goldens": [golden]}
+    path.with_suffix(".manifest.json").write_text(json.dumps(told))
+
+
+def refusing_its_example(path: Path) -> None:
+    dumped(Refuser().fit(), path)
+
+
+@pytest.mark.parametrize("spoil", [refusing_its_goldens, refusing_its_example])
+@pytest.mark.parametrize("preload", ["auto", "off"])
+def test_an_older_version_that_cannot_be_warmed_up_is_passed_over_and_the_newest_is_not(
+    repository: Path, spoil: Callable[[Path], None], preload: str
+) -> None:
+    spoil(repository / "churn" / "1" / "model.joblib")
+    found = of(repository, FORKCAST_PRELOAD=preload)
+
+    store = adopted(found, ModelStore())
+
+    assert (told(store), store.shared) == (["churn 2", "fraud 7"], preload == "auto")
+    newest = load_models(of(repository, FORKCAST_MODEL_VERSIONS=1))
+    assert apart(partial(renewal.why_first_not_shared, found, load_models(found))) != ""
+    assert apart(partial(renewal.why_first_not_shared, found, newest)) == ""
+    spoil(repository / "churn" / "2" / "model.joblib")
+    assert refusal(lambda: adopted(found, ModelStore())) in (Refusal.GOLDENS, Refusal.UNUSABLE)
+
+
 def told_of_models() -> list[Any]:
     return next(list(metric.samples) for metric in REGISTRY.collect() if metric.name == "forkcast_model_info")
 
@@ -430,7 +464,7 @@ def built_apart(store: ModelStore) -> str:
         store.build()
         return ", ".join(f"{held.current.metadata.name} {held.current.metadata.version}" for held in store)
 
-    return answer_apart(work, seconds=30, max_memory_bytes=None, attend=lambda: None)
+    return apart(work)
 
 
 def test_the_version_of_many_models_is_short_and_changes_with_each_of_them(repository: Path) -> None:

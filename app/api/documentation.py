@@ -69,13 +69,15 @@ def instance_schema(inputs: InputSchema) -> Schema:
     columns = {column.name: column_schema(column) for column in inputs.columns}
     values = [column_schema(column) for column in inputs.columns]
     in_order = {"type": "array", "prefixItems": values, "minItems": len(values), "maxItems": len(values)}
-    return {"anyOf": [object_of(columns), in_order]}
+    optional = frozenset(column.name for column in inputs.columns if not column.required)
+    return {"anyOf": [object_of(columns, optional=optional), in_order]}
 
 
 def column_schema(column: Column) -> Schema:
     """The values that a column takes."""
     number: Schema = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-    integer: Schema = {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER}
+    least, most = column.bounds or (-LARGEST_INTEGER, LARGEST_INTEGER)
+    integer: Schema = {"type": "integer", "minimum": least, "maximum": most}
     string: Schema = {"type": "string", "maxLength": MOST_TEXT_CHARACTERS}
     boolean: Schema = {"type": "boolean"}
     if column.categories is not None:

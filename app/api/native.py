@@ -30,7 +30,7 @@ from app.api.native_endpoints import (
 from app.input_schema import InputSchema, TextInput
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
-from app.runtimes.repository import ADDRESSABLE
+from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["predictions"]
 
@@ -71,7 +71,7 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
     newest = models.newest
     for held in models:
         model = held.metadata
-        if ADDRESSABLE.fullmatch(model.name) and ADDRESSABLE.fullmatch(model.version):
+        if addressable(model.name) and addressable(model.version):
             if held in newest:
                 add_model(router, model, f"/models/{model.name}", "/models/{name}", shown=default is None)
             below = f"/models/{model.name}/versions/{model.version}"

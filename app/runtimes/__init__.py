@@ -8,7 +8,7 @@ from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Artifact, Location, read_artifact
 from app.runtimes.base import Loading, Runtime
 from app.runtimes.checked_files import shown
-from app.runtimes.repository import located, only_artifact
+from app.runtimes.repository import located, models_of, only_artifact
 
 JOBLIB = (".joblib", ".pkl", ".pickle")
 SKOPS = (".skops",)
@@ -25,6 +25,11 @@ Builder = Callable[[Artifact, Loading], Runtime]
 def versions_in(repository: Path, most: int) -> list[Location]:
     """The newest versions of each model in a folder `name/version/artifact`, the newest first; raises ModelNotReady."""
     return located(repository, SUFFIXES, most)
+
+
+def models_in(repository: Path) -> list[Path]:
+    """The folders of the models in it, by name; raises ModelNotReady."""
+    return models_of(repository, SUFFIXES)
 
 
 def artifact_in(version: Path) -> Path:

@@ -3,9 +3,10 @@
 from typing import get_args
 
 from app.errors import ModelNotReady, Refusal
-from app.input_schema import InputSchema, inputs_from_json
+from app.input_schema import InputSchema
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Golden, Label, Task
+from app.schema_document import inputs_from_json
 
 
 def inputs_of(artifact: Artifact) -> InputSchema | None:

@@ -1,14 +1,14 @@
 """What an ONNX model takes: its session's inputs as a schema, and a block of instances as their tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import ModelNotReady, RefusedByModel
-from app.input_schema import EXAMPLES, MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput
+from app.errors import ModelNotReady
+from app.input_schema import EXAMPLES, MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput, integers_of
 from app.instances import Array, Instances
 
 # By the type of a tensor: its elements in numpy, what a column of it takes, and what a manifest may say that it takes.
@@ -68,7 +68,7 @@ def schema_of(inputs: Sequence[Input], told: InputSchema | None) -> InputSchema:
         raise ModelNotReady(f"takes {wide[0].name}, which has several columns, beside other inputs")
     if told is not None:
         _check_fit(inputs, told)
-        return told
+        return _bounded(inputs, told)
     only = inputs[0]
     if len(inputs) == 1 and only.is_column and only.type == "tensor(string)":
         return TextInput()
@@ -79,7 +79,22 @@ def schema_of(inputs: Sequence[Input], told: InputSchema | None) -> InputSchema:
     names = [each.name for each in inputs] if len(inputs) > 1 else [f"x{index}" for index in range(only.width)]
     kinds = [ELEMENTS[each.type][1] for each in inputs] * (len(names) // len(inputs))
     columns = tuple(map(Column, names, kinds))
-    return TableInput(columns, {column.name: EXAMPLES[column.kind] for column in columns})
+    return _bounded(inputs, TableInput(columns, {column.name: EXAMPLES[column.kind] for column in columns}))
+
+
+def _bounded(inputs: Sequence[Input], schema: InputSchema) -> InputSchema:
+    """With the bounds of whole numbers, which differ by the type of the tensor."""
+    if not isinstance(schema, TableInput):
+        return schema
+    types = {each.name: each.type for each in inputs} if len(inputs) > 1 else {}
+    return replace(
+        schema, columns=tuple(_bounded_column(each, types.get(each.name, inputs[0].type)) for each in schema.columns)
+    )
+
+
+def _bounded_column(column: Column, tensor: str) -> Column:
+    dtype, kind, _ = ELEMENTS[tensor]
+    return replace(column, bounds=integers_of(dtype)) if column.kind == kind == "integer" else column
 
 
 def _check_fit(inputs: Sequence[Input], told: InputSchema) -> None:
@@ -110,7 +125,6 @@ class Feed:
         self._names = [column.name for column in schema.columns] if isinstance(schema, TableInput) else []
 
     def __call__(self, instances: Instances) -> dict[str, Array]:
-        """Raises RefusedByModel for a number that an input of integers does not hold."""
         if self._several:
             if not isinstance(instances, dict):
                 instances = dict(zip(self._names, np.asarray(instances).T, strict=True))
@@ -124,8 +138,5 @@ class Feed:
 
 
 def _tensor(values: Array, to: Input) -> Array:
-    dtype, kind, _ = ELEMENTS[to.type]
-    tensor = values.astype(dtype)
-    if kind == "integer" and (tensor != values).any():
-        raise RefusedByModel
+    tensor = values.astype(ELEMENTS[to.type][0])
     return tensor.reshape(-1) if to.rank == 1 else tensor.reshape(len(values), -1)

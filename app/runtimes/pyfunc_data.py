@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas
 
 from app.errors import RefusedByModel
-from app.input_schema import InputSchema, TableInput
+from app.input_schema import Column, InputSchema, TableInput, integers_of
 from app.instances import Array, Instances
 from app.runtimes.base import Value
-from app.runtimes.mlmodel import Signature
+from app.runtimes.mlmodel import Field, Signature
 
 # numpy's names of MLflow's types; those of a tensor are numpy's.
 NUMPY = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
@@ -22,17 +23,38 @@ def data_maker(signature: Signature | None, inputs: InputSchema) -> MakeData:
     """What makes of a block the array or the table that the signature tells; without one, a table."""
     columns = inputs.columns if isinstance(inputs, TableInput) else ()
     names: list[Any] = [column.name for column in columns] or [0]
+    whole = {column.name for column in columns if column.kind == "integer"}
     types = [""] * len(names) if signature is None else [field.type for field in signature.fields]
 
     def table(instances: Instances) -> Any:
-        arrays = (_cast(array, told) for array, told in zip(_arrays(instances), types, strict=True))
-        return pandas.DataFrame(dict(zip(names, arrays, strict=True)))
+        arrays = [_cast(array, told) for array, told in zip(_arrays(instances), types, strict=True)]
+        given = {name: array for name, array in zip(names, arrays, strict=True) if not _is_absent(name, array)}
+        return pandas.DataFrame(given, index=range(len(arrays[0])))
+
+    def _is_absent(name: Any, array: Array) -> bool:
+        return name in whole and array.dtype.kind == "f" and bool(np.isnan(array).all())
 
     def tensor(instances: Instances) -> Any:
         arrays = [_cast(array, told) for array, told in zip(_arrays(instances), types, strict=True)]
         return arrays[0] if signature is not None and signature.flat else np.column_stack(arrays)
 
     return tensor if signature is not None and signature.tensor else table
+
+
+def enforced(inputs: InputSchema, signature: Signature | None) -> InputSchema:
+    """Without what MLflow would refuse by the signature, and not say of which column; with what it lets be absent."""
+    if signature is None or not isinstance(inputs, TableInput):
+        return inputs
+    return replace(inputs, columns=tuple(map(_enforced, inputs.columns, signature.fields)))
+
+
+def _enforced(column: Column, told: Field) -> Column:
+    dtype = NUMPY.get(str(told.type), str(told.type))
+    if dtype.startswith(("int", "uint")) and column.kind in ("number", "integer", "numeric", "any"):
+        column = replace(column, kind="integer", nullable=False, bounds=integers_of(dtype))
+    # What has no name is told by its position.
+    optional = not told.required and told.name is not None and (column.nullable or column.kind == "integer")
+    return replace(column, required=not optional)
 
 
 def plain_values(answer: Any) -> list[Value]:

@@ -19,7 +19,7 @@ from app.runtimes.base import ModelMetadata, Output, Predictions
 from app.runtimes.manifest import goldens_of, inputs_of
 from app.runtimes.mlflow_inputs import declared_inputs
 from app.runtimes.mlmodel import MLModel, Signature
-from app.runtimes.pyfunc_data import MakeData, data_maker, plain_values
+from app.runtimes.pyfunc_data import MakeData, data_maker, enforced, plain_values
 
 SHARED_MEMORY = Path("/dev/shm")
 # What MLflow says of data that is not as the signature wants it.
@@ -31,6 +31,8 @@ def build(model: MLModel, artifact: Artifact) -> "PyfuncRuntime":
     inputs = inputs_of(artifact) or declared_inputs(model, artifact)
     if inputs is None:
         raise ModelNotReady(f"{artifact.path}: has no signature that tells what it takes; log it with one")
+    signature = _fitting(model.signature, inputs, artifact)
+    inputs = enforced(inputs, signature)
     metadata = ModelMetadata(
         name=artifact.name,
         version=artifact.version,
@@ -40,7 +42,7 @@ def build(model: MLModel, artifact: Artifact) -> "PyfuncRuntime":
         inputs=inputs,
         goldens=goldens_of(artifact),
     )
-    return PyfuncRuntime(_load(artifact), metadata, data_maker(_fitting(model.signature, inputs, artifact), inputs))
+    return PyfuncRuntime(_load(artifact), metadata, data_maker(signature, inputs))
 
 
 class PyfuncRuntime:

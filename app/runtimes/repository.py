@@ -2,15 +2,27 @@
 
 import os
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import structlog
 
 from app.errors import ModelNotReady, Refusal
 from app.runtimes.artifact import Location
 from app.runtimes.artifact_folder import MLMODEL
 
-# Both are parts of addresses.
+# A name and a version are parts of addresses: letters of any alphabet, beside which stand marks that combine with them.
 ADDRESSABLE = re.compile(r"[\w.~+@=,-]+")
+MARKS = ("Mn", "Mc")
+# What a file system has at its root, and only root may look into.
+LOST = "lost+found"
+log = structlog.stdlib.get_logger("forkcast")
+
+
+def addressable(name: str) -> bool:
+    """Whether it can be part of an address."""
+    return bool(ADDRESSABLE.fullmatch("".join(each for each in name if unicodedata.category(each) not in MARKS)))
 
 
 def located(repository: Path, suffixes: Iterable[str], most_versions: int) -> list[Location]:
@@ -19,19 +31,21 @@ def located(repository: Path, suffixes: Iterable[str], most_versions: int) -> li
     the folder of an MLflow model.
 
     The numbers in two versions are compared as numbers: 10 is newer than 9, v1.10 than v1.9, and 1.0-rc1 than 1.0.
-    What is hidden (its name begins with a dot) is passed over, so that a version can be written there and then renamed.
-    Raises ModelNotReady where there is no model, one has no version, or a version not exactly one artifact.
+    What is hidden (its name begins with a dot) is passed over, so that a version can be written there and then renamed;
+    what is no model, or an older version without an artifact, is too, and the log says so. Raises ModelNotReady where
+    nothing is a model, or the newest version of one has not exactly one artifact.
     """
-    models = models_in(repository)
+    models, others = _models_and_others(repository, suffixes)
+    for other in others if models else []:
+        log.warning("folder passed over", reason=other.reason)
     if not models:
-        raise ModelNotReady(f"{repository}: has no model", Refusal.MISSING)
-    newest = [folder for model in models for folder in versions_of(model)[:most_versions]]
-    return [Location(only_artifact(folder, suffixes), folder.parent.name, folder.name) for folder in newest]
+        raise others[0] if others else ModelNotReady(f"{repository}: has no model", Refusal.MISSING)
+    return [each for model in models for each in _newest(model, suffixes, most_versions)]
 
 
-def models_in(repository: Path) -> list[Path]:
+def models_of(repository: Path, suffixes: Iterable[str]) -> list[Path]:
     """Their folders, by name; raises ModelNotReady."""
-    return _folders(repository)
+    return _models_and_others(repository, suffixes)[0]
 
 
 def versions_of(model: Path) -> list[Path]:
@@ -44,7 +58,7 @@ def versions_of(model: Path) -> list[Path]:
 
 def only_artifact(version: Path, suffixes: Iterable[str]) -> Path:
     """Raises ModelNotReady where there is not exactly one."""
-    artifacts = [each for each in _visible(version) if each.suffix in suffixes or (each / MLMODEL).is_file()]
+    artifacts = _artifacts(version, suffixes)
     if len(artifacts) != 1:
         found = "several artifacts" if artifacts else "no artifact"
         raise ModelNotReady(f"{version}: has {found} ({', '.join(suffixes)}, an MLflow folder)", Refusal.MISSING)
@@ -57,25 +71,86 @@ def version_key(version: str) -> tuple[list[tuple[bool, int, str]], str]:
     return [(bool(number), int(number or 0), word) for number, word in parts], version
 
 
+def _newest(model: Path, suffixes: Iterable[str], most: int) -> Iterator[Location]:
+    for age, version in enumerate(versions_of(model)[:most]):
+        try:
+            yield Location(only_artifact(version, suffixes), model.name, version.name)
+        except ModelNotReady as error:
+            if age == 0:
+                raise
+            log.warning("older version not loaded", reason=error.reason)
+
+
+def _models_and_others(repository: Path, suffixes: Iterable[str]) -> tuple[list[Path], list[ModelNotReady]]:
+    """The folders of models, and why each of the others is that of none."""
+    models, others = [], []
+    for folder in _visible(repository):
+        try:
+            _check(folder)
+            if folder.is_dir():
+                _check_model(folder, suffixes)
+                models.append(folder)
+        except ModelNotReady as error:
+            others.append(error)
+    return models, others
+
+
+def _check_model(folder: Path, suffixes: Iterable[str]) -> None:
+    """Raises ModelNotReady where no version in it has an artifact."""
+    _check_address(folder)
+    versions = [each for each in _visible(folder) if each.is_dir()]
+    if not versions:
+        raise ModelNotReady(f"{folder}: has no version", Refusal.MISSING)
+    if not any(_may_have_artifacts(version, suffixes) for version in versions):
+        raise ModelNotReady(f"{folder}: has no artifact in any version", Refusal.MISSING)
+
+
 def _folders(folder: Path) -> list[Path]:
     """Raises ModelNotReady where one has a name that is no part of an address."""
-    found = [each for each in _visible(folder) if each.is_dir()]
+    visible = _visible(folder)
+    for each in visible:
+        _check(each)
+    found = [each for each in visible if each.is_dir()]
     for each in found:
-        if not ADDRESSABLE.fullmatch(each.name):
-            reason = f"{each}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
-            raise ModelNotReady(reason, Refusal.UNUSABLE)
+        _check_address(each)
     return found
+
+
+def _artifacts(version: Path, suffixes: Iterable[str]) -> list[Path]:
+    return [each for each in _visible(version) if each.suffix in suffixes or (each / MLMODEL).is_file()]
+
+
+def _may_have_artifacts(version: Path, suffixes: Iterable[str]) -> bool:
+    try:
+        return bool(_artifacts(version, suffixes))
+    except ModelNotReady:
+        return True
+
+
+def _check(path: Path) -> None:
+    """Raises ModelNotReady where it is not to be looked at, or has a name that cannot be printed."""
+    if not path.name.isprintable():
+        reason = f"{path.parent}: has a name that cannot be printed, {path.name!a}"
+        raise ModelNotReady(reason, Refusal.CORRUPT)
+    try:
+        path.stat()
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _check_address(folder: Path) -> None:
+    if not addressable(folder.name):
+        reason = f"{folder}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
+        raise ModelNotReady(reason, Refusal.UNUSABLE)
 
 
 def _visible(folder: Path) -> list[Path]:
-    """Raises ModelNotReady where one is not to be listed or looked at, or has a name that cannot be printed."""
+    """Raises ModelNotReady where it is not to be listed."""
     try:
-        found = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
-        for each in found:
-            each.stat()
+        return sorted(each for each in folder.iterdir() if not each.name.startswith(".") and each.name != LOST)
     except OSError as error:
-        raise ModelNotReady(f"{error.filename!a}: {os.strerror(error.errno or 0)}", Refusal.MISSING) from error
-    unprintable = [each.name for each in found if not each.name.isprintable()]
-    if unprintable:
-        raise ModelNotReady(f"{folder}: has a name that cannot be printed, {unprintable[0]!a}", Refusal.CORRUPT)
-    return found
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> ModelNotReady:
+    return ModelNotReady(f"{error.filename!a}: {os.strerror(error.errno or 0)}", Refusal.MISSING)

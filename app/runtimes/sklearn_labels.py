@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_clusterer, is_outlier_detector
 from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import Pipeline
 
-from app.runtimes.base import Label, Task
+from app.runtimes.base import Label, Output, Task
 
 OUTLIER, INLIER = -1, 1
 MIXTURES = (GaussianMixture, BayesianGaussianMixture)
@@ -55,6 +56,13 @@ def says_which_labels(estimator: Any) -> bool:
     last = _last_step(estimator)
     binarizer = getattr(last, "label_binarizer_", getattr(last, "_label_binarizer", None))
     return str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+
+
+def computes(estimator: Any, output: Output) -> bool:
+    """Whether it has the method; of a label's three classes or more a chain of classifiers can tell only the label."""
+    last = _last_step(estimator)
+    fails = isinstance(last, ClassifierChain) and any(len(classes) > 2 for classes in last.classes_)
+    return hasattr(estimator, output) and (output == "predict" or not fails)
 
 
 def _last_step(estimator: Any) -> Any:

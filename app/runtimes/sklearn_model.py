@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
@@ -18,7 +19,7 @@ from app.input_schema import InputSchema
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import OUTPUTS, Label, ModelMetadata
 from app.runtimes.manifest import goldens_of, inputs_of
-from app.runtimes.sklearn_labels import classes_of, classes_of_labels, task_of
+from app.runtimes.sklearn_labels import classes_of, classes_of_labels, computes, task_of
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
 
@@ -48,6 +49,9 @@ def sklearn_runtime(
             raise ModelNotReady(f"{path}: has a vectorizer with input={part.input!r}; only 'content' is served")
     inputs = _inputs(artifact, estimator, declared)
     metadata = _metadata(artifact, estimator, encoder, platform=platform, inputs=inputs)
+    if any(issparse(label) for classes in metadata.classes_of_labels for label in classes):
+        # A classifier by neighbours takes each column for one label, and answers that.
+        raise ModelNotReady(f"{path}: was fitted on a sparse matrix of labels; fit it on their toarray()")
     # Of several labels a stack of classifiers tells the probability of not having each: nobody could know.
     stacked = any(isinstance(part, StackingClassifier) and classes_of_labels(part) for part in parts)
     if stacked or (not metadata.classes_of_labels and any(map(classes_of_labels, parts))):
@@ -112,7 +116,7 @@ def _metadata(
         inputs=inputs,
         classes=_classes(artifact, estimator, encoder),
         classes_of_labels=classes_of_labels(estimator),
-        outputs=tuple(output for output in OUTPUTS if hasattr(estimator, output)),
+        outputs=tuple(output for output in OUTPUTS if computes(estimator, output)),
         goldens=goldens_of(artifact),
     )
 

@@ -16,6 +16,7 @@ from app.errors import BadInput, Problem, RefusedByModel
 from app.input_schema import TableInput
 from app.instances import Array, Instances
 from app.runtimes.base import ModelMetadata, Output, Predictions
+from app.runtimes.sklearn_labels import computes
 from app.runtimes.sklearn_schema import fitted_on_names
 
 # Their `predict` is the class with the largest of `predict_proba`, so that one call gives both.
@@ -42,7 +43,7 @@ class SklearnRuntime:
         self._classes = np.array(metadata.classes, dtype=object)
         self._classes_of_labels = [np.array(classes, dtype=object) for classes in metadata.classes_of_labels]
         known = bool(metadata.classes or metadata.classes_of_labels)
-        self._has_probabilities = known and hasattr(estimator, "predict_proba")
+        self._has_probabilities = known and computes(estimator, "predict_proba")
         self._one_call = bool(metadata.classes) and self._has_probabilities and _label_is_most_probable(estimator)
         self._positions = np.asarray(estimator.classes_) if encoded and metadata.classes else None
 

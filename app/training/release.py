@@ -18,10 +18,11 @@ import pandas
 import scipy
 import sklearn
 
-from app.input_schema import InputSchema, TableInput, TextInput, inputs_to_json
+from app.input_schema import InputSchema, TableInput, TextInput
 from app.runtimes.artifact import manifest_path
 from app.runtimes.base import Label, ModelMetadata
 from app.runtimes.sklearn_runtime import SklearnRuntime
+from app.schema_document import inputs_to_json
 from app.training.dataset import Dataset
 from app.training.report import Report
 

@@ -1,5 +1,6 @@
 """The addresses of models and of their versions, in process."""
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -120,8 +121,9 @@ def test_a_model_whose_name_is_no_part_of_an_address_is_served_without_one(serve
     assert who(client, f"/models/{name}/predict", {"features": [1]}) == 404
 
 
-def test_a_name_in_letters_of_any_alphabet_is_an_address(serve: Serve) -> None:
-    assert who(serve(model("模型", "1")), "/models/模型/predict", {"features": [1]}) == ("模型", "1")
+@pytest.mark.parametrize("name", ["模型", unicodedata.normalize("NFD", "Größe"), "की"])
+def test_a_name_in_letters_of_any_alphabet_is_an_address(serve: Serve, name: str) -> None:
+    assert who(serve(model(name, "1")), f"/models/{name}/predict", {"features": [1]}) == (name, "1")
 
 
 def counted(route: str) -> float:

@@ -19,15 +19,18 @@ def test_the_document_shows_the_models_own_columns_and_a_working_example(client_
         Column("city", "string", categories=frozenset({"Oslo", "Rome"})),
         Column("member", "boolean"),
         Column("children", "integer"),
+        Column("floor", "integer", bounds=(-128, 127), required=False),
     )
     client = client_of(Fake(TableInput(columns, {"age": 3.5, "city": "Rome", "member": True, "children": 2})))
 
     body = body_of(client.get("/openapi.json").json(), "/predict")
 
     named = body["schema"]["properties"]["features"]["anyOf"][0]
-    assert set(named["properties"]) == {"age", "city", "member", "children"}
+    assert set(named["properties"]) == {"age", "city", "member", "children", "floor"}
+    assert named["required"] == ["age", "city", "member", "children"]
     assert named["properties"]["city"] == {"enum": ["Oslo", "Rome"]}
     assert named["properties"]["children"] == {"type": "integer", "minimum": -(2**53), "maximum": 2**53}
+    assert named["properties"]["floor"] == {"type": "integer", "minimum": -128, "maximum": 127}
     assert {"type": "null"} in named["properties"]["age"]["anyOf"]
     assert client.post("/predict", json=body["example"]).status_code == 200
 

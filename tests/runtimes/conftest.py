@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +13,12 @@ import joblib
 import pytest
 from threadpoolctl import threadpool_limits
 
+from app.errors import ModelNotReady
 from app.runtimes import load_runtime
 from app.runtimes.artifact import manifest_path
 from app.runtimes.base import Runtime
+from tests.runtimes import models
+from tests.runtimes.mlflow_saving import quiet_mlflow
 
 Listener = Callable[[str, tuple[Any, ...]], None]
 LISTENERS: list[Listener] = []
@@ -92,3 +96,69 @@ def serve(save: Callable[..., Path]) -> Callable[..., Runtime]:
         return load_runtime(str(save(content, file, **manifest)), pin=None, max_bytes=2**24)
 
     return load
+
+
+@pytest.fixture(scope="module")
+def saved_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder of each model, saved once for all tests here."""
+    from tests.runtimes.formats import save_for_mlflow
+
+    folder, saved = tmp_path_factory.mktemp("saved"), {}
+
+    def save(name: str) -> Path:
+        if name not in saved:
+            saved[name] = folder / name.replace(" ", "_")
+            save_for_mlflow(models.model(name), saved[name])
+        return saved[name]
+
+    return save
+
+
+@pytest.fixture
+def save_folder(saved_once: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of it, named `churn`."""
+    return lambda name: Path(shutil.copytree(saved_once(name), tmp_path / "churn"))
+
+
+@pytest.fixture
+def churn(save_folder: Callable[[str], Path]) -> Path:
+    return save_folder("naive Bayes")
+
+
+@pytest.fixture
+def save_function(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """A folder of a Python function of MLflow; loading and calling it gives the advice that saving gives."""
+    from tests.runtimes.mlflow_folders import calling
+
+    with quiet_mlflow():
+        import mlflow.pyfunc
+
+        def save(function: Callable[[Any], Any], inputs: Any, **options: Any) -> Path:
+            signature = mlflow.models.infer_signature(inputs) if inputs is not None else None
+            path = tmp_path / "function"
+            options = {"pip_requirements": ["numpy"], "signature": signature, **options}
+            mlflow.pyfunc.save_model(path, python_model=calling()(function), **options)
+            return path
+
+        yield save
+
+
+@pytest.fixture
+def refusal(save: Callable[..., Path]) -> Callable[..., ModelNotReady]:
+    """What is said of an ONNX file that is not served; its path aside."""
+
+    def refused(content: bytes, **manifest: Any) -> ModelNotReady:
+        path = save(content, "churn.onnx", **manifest)
+        with pytest.raises(ModelNotReady) as caught:
+            load_runtime(str(path), pin=None, max_bytes=2**24)
+        assert caught.value.reason.startswith(f"{path}: ")
+        caught.value.reason = caught.value.reason.removeprefix(f"{path}: ")
+        return caught.value
+
+    return refused
+
+
+@pytest.fixture
+def onnx(serve: Callable[..., Runtime]) -> Callable[..., Runtime]:
+    """An ONNX file's content as the server loads it."""
+    return lambda content, **manifest: serve(content, "churn.onnx", **manifest)

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
@@ -14,10 +14,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import LinearSVC
 
+from app.input_schema import Column
+from app.instances import Instances
+from app.runtimes.base import Runtime
 from tests.runtimes.models import Model
 
 # The last for which skl2onnx converts every model here.
 OPERATORS = {"": 18, "ai.onnx.ml": 3}
+FLOAT, DOUBLE, STRING, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING, TensorProto.BOOL
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 
 
 def onnx_file(model: Model, *, double: bool = False, zipmap: bool = False) -> bytes:
@@ -77,3 +82,25 @@ def graph_file(*nodes: NodeProto, takes: dict[str, Any], gives: dict[str, Any], 
 
 def _value(name: str, told: Any) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, *told) if isinstance(told, tuple) else helper.make_value_info(name, told)
+
+
+def rows(runtime: Runtime, instances: list[Any]) -> Instances:
+    return runtime.metadata.inputs.block(instances, str)
+
+
+def values(runtime: Runtime, *instances: Any) -> list[Any]:
+    return list(runtime.predict(rows(runtime, list(instances))).values)
+
+
+def handed_on(kind: int, shape: list[Any], gives: int = FLOAT) -> bytes:
+    """A model of one input, which answers it as it is, or as numbers."""
+    node = helper.make_node("Cast", ["X"], ["Y"], to=gives)
+    return graph_file(node, takes={"X": (kind, shape)}, gives={"Y": (gives, None)})
+
+
+def manifest(*columns: Column) -> dict[str, Any]:
+    told = [{"name": each.name, "kind": each.kind, "nullable": each.nullable} for each in columns]
+    return {"kind": "table", "columns": told, "example": {each.name: 1.0 for each in columns}}
+
+
+HEIGHT, WIDTH = Column("height"), Column("width", nullable=True)

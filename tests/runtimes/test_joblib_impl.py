@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -15,7 +16,8 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import LabelEncoder, StandardScaler
@@ -26,7 +28,7 @@ from app.instances import Instances
 from app.runtimes import load_runtime
 from app.runtimes.base import Golden, Runtime
 from tests.runtimes import models
-from tests.runtimes.models import NUMBERS, TEXTS, TWO, Answers, JobsClassifier, JobsTransformer, Wide, forest
+from tests.runtimes.models import NUMBERS, TEXTS, THREE, TWO, Answers, JobsClassifier, JobsTransformer, Wide, forest
 
 Serve = Callable[..., Runtime]
 Save = Callable[..., Path]
@@ -312,6 +314,23 @@ def test_a_committee_of_classifiers_of_several_labels_is_refused(save: Save) -> 
     path = save(committee)
 
     assert refusal(path) == f"{path}: combines classifiers of several labels, which is not served"
+
+
+def test_a_chain_of_labels_of_three_classes_answers_labels_alone(serve: Serve) -> None:
+    chain, labels = ClassifierChain(LogisticRegression()), np.column_stack([TWO, THREE])
+
+    runtime = serve(make_pipeline(StandardScaler(), chain).fit(NUMBERS, labels))
+
+    answered = runtime.predict(runtime.metadata.inputs.block(NUMBERS.tolist(), str))
+    assert (runtime.metadata.classes_of_labels, runtime.metadata.outputs) == (((0, 1), (0, 1, 2)), ("predict",))
+    assert answered.probabilities is None
+    assert np.mean(np.asarray(answered.values) == labels) > 0.8
+
+
+def test_labels_that_were_fitted_as_a_sparse_matrix_are_refused(save: Save) -> None:
+    path = save(KNeighborsClassifier(3).fit(NUMBERS, csr_matrix(np.column_stack([TWO, 1 - TWO]))))
+
+    assert refusal(path) == f"{path}: was fitted on a sparse matrix of labels; fit it on their toarray()"
 
 
 def test_a_stack_of_classifiers_of_several_labels_is_refused(save: Save) -> None:

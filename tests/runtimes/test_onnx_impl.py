@@ -9,56 +9,28 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from app.errors import BadInput, ModelNotReady, Refusal, RefusedByModel
-from app.input_schema import Column, TableInput, TextInput
-from app.instances import Instances
-from app.runtimes import load_runtime, versions_in
-from app.runtimes.base import Golden, Runtime
+from app.errors import ModelNotReady, Refusal, RefusedByModel
+from app.input_schema import Column
+from app.runtimes import versions_in
+from app.runtimes.base import Runtime
 from app.settings import ROOT
 from tests.environments import own_environment
 from tests.runtimes import models
 from tests.runtimes.models import NUMBERS
-from tests.runtimes.onnx_files import graph_file, onnx_file
+from tests.runtimes.onnx_files import (
+    FLOAT,
+    HEIGHT,
+    INT64,
+    graph_file,
+    handed_on,
+    manifest,
+    onnx_file,
+    rows,
+    values,
+)
 
-FLOAT, DOUBLE, STRING, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING, TensorProto.BOOL
-INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 Serve = Callable[..., Runtime]
 Save = Callable[..., Path]
-
-
-def rows(runtime: Runtime, instances: list[Any]) -> Instances:
-    return runtime.metadata.inputs.block(instances, str)
-
-
-def values(runtime: Runtime, *instances: Any) -> list[Any]:
-    return list(runtime.predict(rows(runtime, list(instances))).values)
-
-
-def handed_on(kind: int, shape: list[Any], gives: int = FLOAT) -> bytes:
-    """A model of one input, which answers it as it is, or as numbers."""
-    node = helper.make_node("Cast", ["X"], ["Y"], to=gives)
-    return graph_file(node, takes={"X": (kind, shape)}, gives={"Y": (gives, None)})
-
-
-@pytest.fixture
-def refusal(save: Save) -> Callable[..., ModelNotReady]:
-    """What is said of a file that is not served; its path aside."""
-
-    def refused(content: bytes, **manifest: Any) -> ModelNotReady:
-        path = save(content, "churn.onnx", **manifest)
-        with pytest.raises(ModelNotReady) as caught:
-            load_runtime(str(path), pin=None, max_bytes=2**24)
-        assert caught.value.reason.startswith(f"{path}: ")
-        caught.value.reason = caught.value.reason.removeprefix(f"{path}: ")
-        return caught.value
-
-    return refused
-
-
-@pytest.fixture
-def onnx(serve: Serve) -> Serve:
-    """A file's content as the server loads it."""
-    return lambda content, **manifest: serve(content, "churn.onnx", **manifest)
 
 
 FOREST = onnx_file(models.model("forest of str classes"))
@@ -214,208 +186,6 @@ def test_tensors_that_the_file_does_not_hold_whole_are_refused(
     add(model, tensor)
 
     assert refusal(model.SerializeToString()).reason == reason
-
-
-def numbers(*kinds: Any) -> TableInput:
-    columns = tuple(Column(f"x{index}", kind) for index, kind in enumerate(kinds))
-    example = {"number": 0.0, "integer": 0, "boolean": False, "string": "example"}
-    return TableInput(columns, {column.name: example[column.kind] for column in columns})
-
-
-@pytest.mark.parametrize(
-    ("kind", "shape", "expected"),
-    [
-        (FLOAT, [None, 3], numbers("number", "number", "number")),
-        (DOUBLE, ["rows", 2], numbers("number", "number")),
-        (FLOAT, [None], numbers("number")),
-        (INT64, [None, 1], numbers("integer")),
-        (INT32, [None, 2], numbers("integer", "integer")),
-        (BOOL, [None, 2], numbers("boolean", "boolean")),
-        (STRING, [None, 2], numbers("string", "string")),
-        (STRING, [None, 1], TextInput()),
-        (STRING, [None], TextInput()),
-    ],
-    ids=str,
-)
-def test_inputs_are_told_by_the_type_and_shape_of_the_tensor(
-    onnx: Serve, kind: int, shape: list[Any], expected: Any
-) -> None:
-    # As numbers, whatever it is given.
-    runtime = onnx(handed_on(kind, shape))
-
-    assert runtime.metadata.inputs == expected
-    instance: Any = ["3", "2", "1"][: len(expected.columns)] if isinstance(expected, TableInput) else "3"
-    if kind != STRING:
-        instance = [{"boolean": True}.get(expected.columns[0].kind, int(value)) for value in instance]
-    [answer] = values(runtime, instance)
-    assert (answer if isinstance(answer, list) else [answer]) == [
-        float(each) for each in (instance if isinstance(expected, TableInput) else [instance])
-    ]
-
-
-def test_several_inputs_are_the_columns_of_a_table(onnx: Serve) -> None:
-    node = helper.make_node("Where", ["member", "age", "income"], ["Y"])
-    takes = {"age": (FLOAT, [None, 1]), "income": (FLOAT, [None, 1]), "member": (BOOL, [None, 1])}
-    runtime = onnx(graph_file(node, takes=takes, gives={"Y": (FLOAT, None)}))
-
-    inputs = runtime.metadata.inputs
-
-    assert isinstance(inputs, TableInput)
-    assert [(each.name, each.kind) for each in inputs.columns] == [
-        ("age", "number"), ("income", "number"), ("member", "boolean"),
-    ]  # fmt: skip
-    assert values(runtime, {"member": True, "age": 3, "income": 4}, [5, 6, False]) == [3.0, 6.0]
-
-
-def test_several_inputs_of_numbers_alone_take_each_its_own_column(onnx: Serve) -> None:
-    node = helper.make_node("Sub", ["height", "width"], ["Y"])
-    takes = {"width": (DOUBLE, [None, 1]), "height": (DOUBLE, [None, 1])}
-
-    runtime = onnx(graph_file(node, takes=takes, gives={"Y": (DOUBLE, None)}))
-
-    assert values(runtime, {"height": 5, "width": 3}, [10, 1]) == [2.0, -9.0]
-
-
-SEQUENCE = helper.make_sequence_type_proto(helper.make_tensor_type_proto(FLOAT, [None, 2]))
-
-
-@pytest.mark.parametrize(
-    ("takes", "reason"),
-    [
-        (
-            {"X": (FLOAT, [None, 3, 224, 224])},
-            "takes X, tensor(float) of shape [None, 3, 224, 224]; only texts and tables are served",
-        ),
-        ({"X": SEQUENCE}, "takes X, seq(tensor(float)) of shape []; only texts and tables are served"),
-        (
-            {"X": (TensorProto.FLOAT16, [None, 2])},
-            "takes X, tensor(float16) of shape [None, 2]; only texts and tables are served",
-        ),
-        ({"X": (FLOAT, [1, 2])}, "takes X of exactly 1 rows at once; save it with a free batch dimension"),
-        ({"X": (FLOAT, [None, "n"])}, "does not say how many columns X has; add a manifest that does"),
-        (
-            {"X": (FLOAT, [None, 2]), "city": (STRING, [None, 1])},
-            "takes X, which has several columns, beside other inputs",
-        ),
-    ],
-    ids=lambda told: str(told)[:40],
-)
-def test_inputs_that_are_no_text_and_no_table_are_refused_by_their_name(
-    refusal: Any, takes: dict[str, Any], reason: str
-) -> None:
-    node = helper.make_node("Identity", ["X"], ["Z"])
-    answer = helper.make_node("ConstantOfShape", ["N"], ["Y"])
-
-    content = graph_file(node, answer, takes=takes, gives={"Y": (FLOAT, None)}, constants={"N": np.array([1])})
-
-    refused = refusal(content)
-    assert (refused.refusal, refused.reason) == (Refusal.UNUSABLE, reason)
-
-
-@pytest.mark.parametrize("value", [1.5, "1", True, 2**53 + 2, float("nan")])
-def test_what_is_no_whole_number_is_refused_by_an_input_of_integers_by_name(onnx: Serve, value: Any) -> None:
-    runtime = onnx(handed_on(INT64, [None, 2]))
-
-    with pytest.raises(BadInput, match=r"^0\.x1: must be a whole number of at most 9007199254740992$"):
-        rows(runtime, [[1, value]])
-
-
-def test_a_number_that_a_smaller_integer_cannot_hold_is_refused_by_the_model(onnx: Serve) -> None:
-    runtime = onnx(handed_on(INT32, [None, 1]))
-
-    assert values(runtime, [2**31 - 128]) == [2.0**31 - 128]
-    with pytest.raises(RefusedByModel):
-        values(runtime, [2**31])
-
-
-def manifest(*columns: Column) -> dict[str, Any]:
-    told = [{"name": each.name, "kind": each.kind, "nullable": each.nullable} for each in columns]
-    return {"kind": "table", "columns": told, "example": {each.name: 1.0 for each in columns}}
-
-
-HEIGHT, WIDTH = Column("height"), Column("width", nullable=True)
-
-
-def test_a_manifest_gives_names_nullability_classes_and_goldens(onnx: Serve) -> None:
-    node = helper.make_node("IsNaN", ["X"], ["N"])
-    as_number = helper.make_node("Cast", ["N"], ["Y"], to=FLOAT)
-    content = graph_file(node, as_number, takes={"X": (FLOAT, [None, "n"])}, gives={"Y": (FLOAT, None)})
-    goldens = [{"instance": [1, None], "value": [0.0, 1.0], "probabilities": None}]
-
-    runtime = onnx(content, inputs=manifest(HEIGHT, WIDTH), goldens=goldens, name="gaps", version="7")
-
-    metadata = runtime.metadata
-    assert (metadata.name, metadata.version, metadata.platform) == ("gaps", "7", "onnx_onnxruntime")
-    assert metadata.inputs.example == {"height": 1.0, "width": 1.0}
-    assert metadata.goldens == (Golden([1, None], [0.0, 1.0], None),)
-    assert values(runtime, {"width": None, "height": 2}) == [[0.0, 1.0]]
-    with pytest.raises(BadInput, match="height: must not be null"):
-        rows(runtime, [[None, 1]])
-
-
-def test_numbers_are_never_null_without_a_manifest(onnx: Serve) -> None:
-    runtime = onnx(handed_on(FLOAT, [None, 2]))
-
-    with pytest.raises(BadInput, match="x0: must not be null"):
-        rows(runtime, [[None, 1]])
-
-
-TWO = {"a": (FLOAT, [None, 1]), "b": (STRING, [None, 1])}
-
-
-@pytest.mark.parametrize(
-    ("takes", "told", "reason"),
-    [
-        (
-            {"X": (FLOAT, [None, 3])},
-            manifest(HEIGHT, WIDTH),
-            "takes 3 columns, where its manifest names 2",
-        ),
-        ({"X": (FLOAT, [None, 1])}, {"kind": "text", "example": "x"}, "takes a table, where its manifest says a text"),
-        (TWO, {"kind": "text", "example": "x"}, "takes a table, where its manifest says a text"),
-        (TWO, manifest(Column("a"), Column("c", "string")), "has no input c, which its manifest names"),
-        (TWO, manifest(Column("a")), "takes 2 columns, where its manifest names 1"),
-        (
-            {"X": (FLOAT, [None, 1])},
-            manifest(Column("city", "string")),
-            "takes tensor(float) as city, where its manifest says string",
-        ),
-        (
-            {"X": (INT64, [None, 1])},
-            manifest(Column("age", "number")),
-            "takes tensor(int64) as age, where its manifest says number",
-        ),
-        (
-            {"X": (INT64, [None, 1])},
-            manifest(Column("age", "integer", nullable=True)),
-            "takes tensor(int64) as age, where its manifest says integer or null",
-        ),
-        (
-            {"X": (STRING, [None, 1])},
-            manifest(Column("city", "string", nullable=True)),
-            "takes tensor(string) as city, where its manifest says string or null",
-        ),
-    ],
-    ids=lambda told: str(told)[:40],
-)
-def test_a_manifest_that_does_not_fit_the_inputs_is_refused(
-    refusal: Any, takes: dict[str, Any], told: dict[str, Any], reason: str
-) -> None:
-    nodes = [helper.make_node("Shape", [name], [f"{name}'s"]) for name in takes]
-    answer = helper.make_node("ConstantOfShape", ["N"], ["Y"])
-    content = graph_file(*nodes, answer, takes=takes, gives={"Y": (FLOAT, None)}, constants={"N": np.array([1])})
-
-    assert refusal(content, inputs=told).reason == reason
-
-
-@pytest.mark.parametrize("wrong", [{"inputs": None}, {"goldens": None}, {"classes": 3}, {"classes": [["a"]]}], ids=str)
-def test_a_manifest_with_a_wrong_member_is_refused(refusal: Any, wrong: dict[str, Any]) -> None:
-    members = {"inputs": manifest(HEIGHT, WIDTH), **wrong}
-
-    refused = refusal(handed_on(FLOAT, [None, 2]), **members)
-
-    assert refused.refusal is Refusal.CORRUPT
-    assert refused.reason.startswith(f"its manifest has no usable {next(iter(wrong))}")
 
 
 def labelled(*before: Any) -> bytes:

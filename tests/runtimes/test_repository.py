@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from app.errors import ModelNotReady, Refusal
-from app.runtimes import read_model, versions_in
+from app.runtimes import models_in, read_model, versions_in
 from app.runtimes.artifact import Artifact
 from app.runtimes.base import Loading
 from app.runtimes.repository import version_key
@@ -97,11 +97,69 @@ def test_each_model_has_its_newest_versions_the_newest_first(repository: Path) -
     assert len(versions_in(repository, 1)) == 2
 
 
-def test_one_model_without_a_version_is_refused_though_others_have_some(repository: Path) -> None:
-    add(repository, "1")
+NO_ADDRESS = "its name is part of an address, and may have letters, digits and _.~+@=,- only"
+
+
+@pytest.mark.parametrize(
+    ("stray", "reason"),
+    [
+        ("fraud", "has no version"),
+        ("scripts/helpers", "has no artifact in any version"),
+        ("a b/1", NO_ADDRESS),
+    ],
+)
+def test_a_folder_that_is_no_model_is_passed_over_with_its_reason(
+    repository: Path, stray: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(repository, "1")
+    (repository / stray).mkdir(parents=True)
+
+    assert [each.path for each in versions_in(repository, 3)] == [path]
+    assert models_in(repository) == [repository / "churn"]
+    told = repository / Path(stray).parts[0]
+    assert [record.msg["reason"] for record in caplog.records] == [f"{told}: {reason}"]  # type: ignore[index]
+
+
+def test_what_cannot_be_looked_at_or_printed_beside_a_model_is_passed_over(
+    repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(repository, "1")
+    (repository / "gone").symlink_to(repository / "nowhere")
+    os.mkdir(bytes(repository) + b"/9\xff")
+
+    assert [each.path for each in versions_in(repository, 3)] == [path]
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("place", ["", "churn"])
+def test_what_is_hidden_or_the_file_system_s_own_is_passed_over_without_a_word(
+    repository: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(repository, "1")
+    for name in (".git", "lost+found"):
+        (repository / place / name / "objects").mkdir(parents=True)
+
+    assert [each.path for each in versions_in(repository, 3)] == [path]
+    assert caplog.records == []
+
+
+def test_where_no_folder_is_a_model_the_first_reason_is_told(repository: Path) -> None:
+    (repository / "churn").mkdir()
     (repository / "fraud").mkdir()
 
-    assert refused(repository) == f"{repository / 'fraud'}: has no version"
+    assert refused(repository) == f"{repository / 'churn'}: has no version"
+
+
+def test_an_older_version_without_an_artifact_is_passed_over_and_the_newest_is_not(
+    repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(repository, "2")
+    (repository / "churn" / "1").mkdir()
+
+    assert [each.path for each in versions_in(repository, 3)] == [path]
+    assert "older version not loaded" in caplog.text
+    (repository / "churn" / "3").mkdir()
+    assert "3: has no artifact" in refused(repository)
 
 
 @pytest.mark.parametrize("name", ["a b", "{name}", "50%", "what?", "a#b"])
@@ -111,9 +169,7 @@ def test_a_name_that_is_no_part_of_an_address_is_refused(repository: Path, name:
 
     with pytest.raises(ModelNotReady) as caught:
         versions_in(repository, 3)
-    assert caught.value.reason == (
-        f"{repository / 'churn' / name}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
-    )
+    assert caught.value.reason == f"{repository / 'churn' / name}: {NO_ADDRESS}"
 
 
 def test_what_is_no_repository_is_refused(repository: Path) -> None:

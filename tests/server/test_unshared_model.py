@@ -14,6 +14,7 @@ from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
 from tests.server.estimators import (
     Bound,
+    Refuser,
     Sleeper,
     Unpickled,
     load_slowly,
@@ -40,11 +41,22 @@ def flag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def older_that_cannot_predict(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of one model in two versions."""
+    repository = tmp_path_factory.mktemp("repository")
+    for number, model in (("1", Refuser().fit()), ("2", Sleeper().fit())):
+        (repository / "sleeper" / number).mkdir(parents=True)
+        put(pickled(model), repository / "sleeper" / number / "model.joblib")
+    return repository
+
+
+@pytest.fixture(scope="module")
 def servers(
     start_servers: StartServers, save_model: SaveModel, sleeper_model: Path, text_model: Path, terms: Path, flag: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    older_that_cannot_predict: Path, tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Server]:  # fmt: skip
     return start_servers(
+        older={"MODEL_REPOSITORY": str(older_that_cannot_predict), "WEB_CONCURRENCY": "2"},
         threads=serving(save_model("threads", Unpickled(start_thread))),
         bound=serving(save_model("bound", Bound().fit())),
         shared=serving(copied(sleeper_model, tmp_path_factory), workers=1),
@@ -77,6 +89,19 @@ def test_a_start_finds_that_a_model_cannot_be_shared_and_serves_it(
     assert reason in told
     assert shared(server) is False
     assert len(os.listdir(f"/proc/{server.pid}/task")) == 1
+
+
+def test_an_older_version_that_cannot_predict_is_passed_over_and_the_newest_is_shared(
+    servers: dict[str, Server],
+) -> None:
+    server = servers["older"]
+
+    assert server.post("/models/sleeper/versions/2/predict", {"features": [0]}).status == 200
+    assert server.post("/models/sleeper/versions/1/predict", {"features": [0]}).status == 404
+    assert [each["version"] for each in server.get("/models").json["models"]] == ["2"]
+    assert (shared(server), served(server)) == (True, {"2"})
+    [told] = [event for event in server.events if event["event"] == "older version not served"]
+    assert (told["model"], told["version"]) == ("sleeper", "1")
 
 
 def test_what_started_unshared_is_shared_as_soon_as_a_model_can_be(servers: dict[str, Server]) -> None:
