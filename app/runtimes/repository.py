@@ -20,6 +20,10 @@ LOST = "lost+found"
 log = structlog.stdlib.get_logger("forkcast")
 
 
+class NoModel(ModelNotReady):
+    """A folder in a repository is not that of a model; the others in it may be served."""
+
+
 def addressable(name: str) -> bool:
     """Whether it can be part of an address."""
     return bool(ADDRESSABLE.fullmatch("".join(each for each in name if unicodedata.category(each) not in MARKS)))
@@ -81,8 +85,12 @@ def _newest(model: Path, suffixes: Iterable[str], most: int) -> Iterator[Locatio
             log.warning("older version not loaded", reason=error.reason)
 
 
-def _models_and_others(repository: Path, suffixes: Iterable[str]) -> tuple[list[Path], list[ModelNotReady]]:
-    """The folders of models, and why each of the others is that of none."""
+def _models_and_others(repository: Path, suffixes: Iterable[str]) -> tuple[list[Path], list[NoModel]]:
+    """
+    The folders of models, and why each of the others is that of none.
+
+    Raises ModelNotReady where one is not to be looked into: a model that was served may be in it.
+    """
     models, others = [], []
     for folder in _visible(repository):
         try:
@@ -90,19 +98,19 @@ def _models_and_others(repository: Path, suffixes: Iterable[str]) -> tuple[list[
             if folder.is_dir():
                 _check_model(folder, suffixes)
                 models.append(folder)
-        except ModelNotReady as error:
+        except NoModel as error:
             others.append(error)
     return models, others
 
 
 def _check_model(folder: Path, suffixes: Iterable[str]) -> None:
-    """Raises ModelNotReady where no version in it has an artifact."""
+    """Raises NoModel where no version in it has an artifact."""
     _check_address(folder)
     versions = [each for each in _visible(folder) if each.is_dir()]
     if not versions:
-        raise ModelNotReady(f"{folder}: has no version", Refusal.MISSING)
+        raise NoModel(f"{folder}: has no version", Refusal.MISSING)
     if not any(_may_have_artifacts(version, suffixes) for version in versions):
-        raise ModelNotReady(f"{folder}: has no artifact in any version", Refusal.MISSING)
+        raise NoModel(f"{folder}: has no artifact in any version", Refusal.MISSING)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -128,20 +136,20 @@ def _may_have_artifacts(version: Path, suffixes: Iterable[str]) -> bool:
 
 
 def _check(path: Path) -> None:
-    """Raises ModelNotReady where it is not to be looked at, or has a name that cannot be printed."""
-    if not path.name.isprintable():
-        reason = f"{path.parent}: has a name that cannot be printed, {path.name!a}"
-        raise ModelNotReady(reason, Refusal.CORRUPT)
+    """Raises ModelNotReady where it is not to be looked at, NoModel where it has a name that cannot be printed."""
     try:
         path.stat()
     except OSError as error:
         raise _unreadable(error) from error
+    if not path.name.isprintable():
+        raise NoModel(f"{path.parent}: has a name that cannot be printed, {path.name!a}", Refusal.CORRUPT)
 
 
 def _check_address(folder: Path) -> None:
+    """Raises NoModel."""
     if not addressable(folder.name):
         reason = f"{folder}: its name is part of an address, and may have letters, digits and _.~+@=,- only"
-        raise ModelNotReady(reason, Refusal.UNUSABLE)
+        raise NoModel(reason, Refusal.UNUSABLE)
 
 
 def _visible(folder: Path) -> list[Path]:

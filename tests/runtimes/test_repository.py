@@ -120,15 +120,21 @@ def test_a_folder_that_is_no_model_is_passed_over_with_its_reason(
     assert [record.msg["reason"] for record in caplog.records] == [f"{told}: {reason}"]  # type: ignore[index]
 
 
-def test_what_cannot_be_looked_at_or_printed_beside_a_model_is_passed_over(
+def test_a_name_that_cannot_be_printed_beside_a_model_is_passed_over(
     repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = add(repository, "1")
-    (repository / "gone").symlink_to(repository / "nowhere")
     os.mkdir(bytes(repository) + b"/9\xff")
 
     assert [each.path for each in versions_in(repository, 3)] == [path]
-    assert len(caplog.records) == 2
+    assert len(caplog.records) == 1
+
+
+def test_what_cannot_be_looked_at_may_have_been_a_model_and_is_refused(repository: Path) -> None:
+    add(repository, "1")
+    (repository / "gone").symlink_to(repository / "nowhere")
+
+    assert refused(repository) == f"'{repository / 'gone'}': No such file or directory"
 
 
 @pytest.mark.parametrize("place", ["", "churn"])
