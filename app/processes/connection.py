@@ -165,7 +165,8 @@ class Connection(HttpToolsProtocol):
                 self._start_asgi_task(*self.pipeline.pop())
             elif not self._in_head and not self._in_body:
                 self._late_at = self._idle_until()
-        if self.desk.acceptor is not None:
+        # Where nothing else is in flight, the loop itself looks in its next turn.
+        if self.desk.in_flight and self.desk.acceptor is not None:
             self.desk.acceptor.poll()
 
     def swept(self, now: float) -> bool:

@@ -45,7 +45,7 @@ class Desk(ServerState):
         self.leaving = 0
         # Accepted, and not made connections yet.
         self.attaching = 0
-        self._in_flight = 0
+        self.in_flight = 0
         self._full = False
 
     def opened(self, connection: "Connection") -> None:
@@ -73,9 +73,9 @@ class Desk(ServerState):
 
     def held(self, change: int) -> None:
         """So many requests more, or less, are in flight."""
-        self._in_flight += change
-        self.place.in_flight = self._in_flight
-        full = self._in_flight >= self.limits.in_flight
+        self.in_flight += change
+        self.place.in_flight = self.in_flight
+        full = self.in_flight >= self.limits.in_flight
         if full is not self._full:
             self.place.full = self._full = full
 
