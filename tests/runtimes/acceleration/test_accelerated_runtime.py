@@ -20,7 +20,16 @@ from app.runtimes.acceleration.accelerated_runtime import MOST_ROWS, UNEQUAL, Ac
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading, ModelMetadata, Predictions
 from tests.conftest import LABELS, TEXTS, MakeClient
-from tests.runtimes.acceleration.fakes import PROBES, ByHeart, CheapForMany, CheapForOne, own, with_golden
+from tests.runtimes.acceleration import ensembles
+from tests.runtimes.acceleration.fakes import (
+    PROBES,
+    ByHeart,
+    CheapForMany,
+    CheapForOne,
+    CheapForOneRow,
+    own,
+    with_golden,
+)
 from tests.test_execution import Echo
 
 
@@ -84,6 +93,21 @@ def test_of_the_two_ways_that_one_is_gone_which_is_cheaper_for_so_many_rows(
         accelerator.asked.clear()
 
     assert found == used
+
+
+def test_the_rows_of_a_block_of_columns_are_what_counts() -> None:
+    table = ensembles.runtime("histogram of categories")
+    row = table.metadata.inputs.block([table.metadata.inputs.example], str)
+    assert isinstance(row, dict)
+    assert len(row) > 1
+    accelerator = CheapForOneRow(table, row)
+    runtime = AcceleratedRuntime(table, accelerator)
+    runtime.prepare()
+    accelerator.asked.clear()
+
+    runtime.predict(row)
+
+    assert accelerator.asked == [1]
 
 
 def relabelled(answers: Predictions) -> Predictions:
