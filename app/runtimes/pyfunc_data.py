@@ -23,7 +23,8 @@ def data_maker(signature: Signature | None, inputs: InputSchema) -> MakeData:
     """What makes of a block the array or the table that the signature tells; without one, a table."""
     columns = inputs.columns if isinstance(inputs, TableInput) else ()
     names: list[Any] = [column.name for column in columns] or [0]
-    whole = {column.name for column in columns if column.kind == "integer"}
+    # Where it may be null it is never absent, whatever the other rows have.
+    whole = {column.name for column in columns if column.kind == "integer" and not column.nullable}
     types = [""] * len(names) if signature is None else [field.type for field in signature.fields]
 
     def table(instances: Instances) -> Any:

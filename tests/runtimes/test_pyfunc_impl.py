@@ -1,5 +1,6 @@
 """Functions that MLflow itself loads: what they are given, and what is made of their answers."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 
 from app.errors import BadInput, Refusal, RefusedByModel
-from app.input_schema import TextInput
+from app.input_schema import Column, TableInput, TextInput
+from app.micro_batch import MicroBatch
 from app.runtimes.base import Runtime
+from app.runtimes.pyfunc_data import data_maker
 from app.settings import ROOT
 from tests.environments import own_environment
 from tests.runtimes import models
@@ -179,6 +182,31 @@ def of_four_types(save_function: Callable[..., Path]) -> Callable[[bool], Runtim
         return load(signed(path, {"name": "id", "type": "double"}, *others))
 
     return make
+
+
+def test_requests_with_and_without_a_whole_number_are_answered_in_one_batch_as_alone(
+    of_four_types: Callable[[bool], Runtime],
+) -> None:
+    executor, runtime = MicroBatch(8, at_once_seconds=0.0), of_four_types(False)
+    inputs = runtime.metadata.inputs
+    executor.warm_up(runtime, inputs.block([FOUR], str))
+
+    async def main() -> list[Any]:
+        blocks = [inputs.block([row], str) for row in (FOUR, without("long"))]
+        return await asyncio.gather(*(executor.run(runtime, block) for block in blocks))
+
+    both, one = asyncio.run(main())
+    executor.close()
+
+    assert [list(both.values), list(one.values)] == [answers(runtime, FOUR), answers(runtime, without("long"))]
+
+
+def test_a_whole_number_that_may_be_null_is_a_column_though_all_rows_are_null() -> None:
+    inputs = TableInput((Column("count", "integer", nullable=True), Column("x")), {"count": 1, "x": 0.0})
+
+    table = data_maker(None, inputs)(inputs.block([[None, 1.0], [None, 2.0]], str))
+
+    assert list(table.columns) == ["count", "x"]
 
 
 def told(table: Any) -> list[Any]:
