@@ -1,0 +1,36 @@
+"""Plans for tests: short windows, few bodies."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load_generator.__main__ import measure
+from benchmarks.load_generator.plan import Closed, Measured, Open, Plan
+from benchmarks.workload import write_bodies
+from tests.benchmarks.load_generator.raw_server import RIGHT, Answers, raw_server
+
+BODIES = [b'{"text": "review %d"}' % number for number in range(7)]
+CLOSED = Closed(connections=2, keep_alive=True)
+OPEN = Open("constant", rate=200, seed=1)
+PATIENT_SECONDS = 30.0
+
+
+def plan(port: int, folder: Path, documents: Sequence[Any] = (RIGHT,) * len(BODIES), **changes: Any) -> Plan:
+    given = {
+        "port": port, "path": "/predict", "bodies": write_bodies(BODIES, folder / "bodies.jsonl"),
+        "expected": expected(folder, documents), "seconds": 0.1, "load": OPEN,
+        "timeout_seconds": PATIENT_SECONDS,
+    }  # fmt: skip
+    return Plan(**given | changes)
+
+
+def expected(folder: Path, documents: Sequence[Any]) -> Path:
+    file = folder / "expected.jsonl"
+    file.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
+    return file
+
+
+def measured(answers: Answers, folder: Path, **changes: Any) -> Measured:
+    with raw_server(answers) as server:
+        return measure(plan(server.port, folder, **changes))
