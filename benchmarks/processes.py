@@ -8,8 +8,12 @@ from app.processes.usage import PROC
 
 def tree(pid: int) -> tuple[int, ...]:
     """The process and all below it, itself first."""
-    children = (PROC / f"{pid}/task/{pid}/children").read_text().split()
-    return (pid, *(below for child in children for below in tree(int(child))))
+    return (pid, *(below for child in children(pid) for below in tree(child)))
+
+
+def children(pid: int) -> list[int]:
+    """Those that its main thread started."""
+    return [int(child) for child in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -19,8 +23,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 def steal_share(before: tuple[int, ...], after: tuple[int, ...]) -> float:
     """The share of the machine's time between two `processor_ticks` that its host gave to others."""
-    spent = [late - early for early, late in zip(before, after, strict=True)]
-    return spent[7] / sum(spent) if sum(spent) else 0.0
+    return _share(7, before, after)
+
+
+def idle_share(before: tuple[int, ...], after: tuple[int, ...]) -> float:
+    """The share of that time in which nothing was to be done."""
+    return _share(3, before, after)
 
 
 def processor_ticks() -> tuple[int, ...]:
@@ -29,3 +37,8 @@ def processor_ticks() -> tuple[int, ...]:
     assert name == "cpu"
     # What follows, guest time, is in `user` already.
     return tuple(int(field) for field in fields[:8])
+
+
+def _share(field: int, before: tuple[int, ...], after: tuple[int, ...]) -> float:
+    spent = [late - early for early, late in zip(before, after, strict=True)]
+    return spent[field] / sum(spent) if sum(spent) else 0.0

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.processes import usage
-from benchmarks import processes, wrk
-from benchmarks.failures import ServerFailed
+from benchmarks import wrk
+from benchmarks.accounting import observed
+from benchmarks.markdown import Row
 from benchmarks.served import check_counts, served_when_settled
 from benchmarks.workload import Question, check_answers, check_every_worker
 
@@ -88,26 +88,15 @@ def measure(target: Target, plan: Plan, connections: int) -> Figures:
 
 def watched(target: Target, plan: Plan, connections: int) -> Watched:
     """The load of one window, and what each process spent in it."""
-    pids, ticks = target.pids(), processes.processor_ticks()
-    before = [processes.cpu_seconds([pid]) for pid in pids]
+    row = observed(target, lambda: of_wrk(target, plan, connections))
+    return Watched(**{name: row[name] for name in Watched.__dataclass_fields__})
+
+
+def of_wrk(target: Target, plan: Plan, connections: int) -> Row:
     window = wrk.measure(
         port=target.port, bodies=plan.bodies, seconds=plan.window_seconds, connections=connections, path=plan.path
     )
-    if target.pids() != pids:
-        raise ServerFailed("a worker was replaced while it was measured")
-    spent = [processes.cpu_seconds([pid]) - earlier for pid, earlier in zip(pids, before, strict=True)]
-    steal = processes.steal_share(ticks, processes.processor_ticks())
-    pss = [usage.memory(pid).pss_bytes for pid in pids]
-    return Watched(
-        **asdict(window.load),
-        server_cpu_seconds=sum(spent),
-        cpu_seconds_by_process=spent,
-        generator_cpu_seconds=window.cpu_seconds,
-        pss_bytes=sum(pss),
-        pss_bytes_by_process=pss,
-        steal_share=steal,
-        generator_output=window.output,
-    )
+    return {**asdict(window.load), "generator_cpu_seconds": window.cpu_seconds, "generator_output": window.output}
 
 
 def warm_up(target: Target, plan: Plan, connections: int) -> wrk.Load:

@@ -14,8 +14,13 @@ TRIALS = ROOT / "var/benchmarks"
 Document = dict[str, Any]
 
 
+def moment() -> str:
+    """The time of a run's start or end, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def new_file(benchmark: str, *, trial: bool = False) -> Path:
-    """`benchmarks/results/scaling-20260131T235959.json`; sorted by name, they are sorted by time."""
+    """`benchmarks/results/memory-20260131T235959.json`; sorted by name, they are sorted by time."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return (TRIALS if trial else RESULTS) / f"{benchmark}-{moment}.json"
 

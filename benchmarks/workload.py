@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import joblib
+import pandas
 
 from app.demo.__main__ import REVIEWS
 from app.input_schema import TextInput
@@ -19,10 +20,9 @@ from app.runtimes.base import ModelMetadata, Runtime
 from benchmarks import http_client
 from benchmarks.failures import NotMeasurable, RequestsFailed, WrongAnswer
 from benchmarks.http_client import Reply
+from benchmarks.load_generator.plan import TOLERANCE
 
 FEWEST = 1_000
-# A batch may add in another order than one row alone: the same number but for its last digits.
-TOLERANCE = 1e-9
 # Connections to an idle server go to whichever worker wakes first: some patience to meet each.
 MOST_ROUNDS = 200
 
@@ -103,7 +103,7 @@ def known_answers(artifact: Path, model: ModelMetadata, bodies: Sequence[bytes])
     if not hasattr(estimator, "predict"):
         raise NotMeasurable(f"the model {model.name} is a {type(estimator).__name__}, not an estimator alone")
     field = "text" if isinstance(model.inputs, TextInput) else "features"
-    instances = [json.loads(body)[field] for body in bodies]
+    instances = as_fitted(estimator, [json.loads(body)[field] for body in bodies])
     values = estimator.predict(instances).tolist()
     probabilities: list[dict[str, float] | None] = [None] * len(values)
     if hasattr(estimator, "predict_proba"):
@@ -111,6 +111,15 @@ def known_answers(artifact: Path, model: ModelMetadata, bodies: Sequence[bytes])
         probabilities = [dict(zip(names, row, strict=True)) for row in estimator.predict_proba(instances).tolist()]
     answers = zip(bodies, values, probabilities, strict=True)
     return [Known(body, value, shares, model.version) for body, value, shares in answers]
+
+
+def as_fitted(estimator: Any, instances: list[Any]) -> Any:
+    """Rows as the estimator knows them: with the names of the columns where it was fitted on some."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return instances
+    rows = [[row[name] for name in names] if isinstance(row, dict) else row for row in instances]
+    return pandas.DataFrame(rows, columns=names)
 
 
 def check_answers(port: int, known: Sequence[Question]) -> set[str | None]:

@@ -15,11 +15,11 @@ from benchmarks.acceleration import paths
 from benchmarks.acceleration.arms import ARMS
 from benchmarks.acceleration.measuring import repetitions, subjects_of
 from benchmarks.acceleration.requirements import MODELS, judged
-from benchmarks.acceleration.subjects import Subject
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
 from benchmarks.markdown import Row
 from benchmarks.report import publish
+from benchmarks.subjects import Subject
 from benchmarks.workload import write_bodies
 
 COSTS = "costs"

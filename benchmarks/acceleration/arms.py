@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.scenarios import Execution
+from benchmarks.scenarios import Forkcast
 
 ModelName = Literal["text", "forest", "boosting"]
 Answers = Literal["whole", "label", "nothing", "rows"]
@@ -22,7 +22,7 @@ class Arm:
     question: str
     model: ModelName = "text"
     baseline: str = ""
-    execution: Execution = "microbatch"
+    execution: Forkcast = "microbatch"
     acceleration: Literal["auto", "off"] = "auto"
     workers: int = 2
     connections: int = 32

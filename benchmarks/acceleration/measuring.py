@@ -12,14 +12,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.demo.__main__ import REVIEWS
 from benchmarks import http_client
 from benchmarks.acceleration.arms import Arm
-from benchmarks.acceleration.questions import plan_of
-from benchmarks.acceleration.stock_servers import measure_stock, stock
-from benchmarks.acceleration.subjects import Subject, subject
 from benchmarks.machine import calibration_seconds
 from benchmarks.markdown import Row
+from benchmarks.questions import plan_of
 from benchmarks.repetition import Plan, measure
-from benchmarks.scaling import moment
+from benchmarks.result_file import moment
 from benchmarks.server import serving
+from benchmarks.stock_servers import measure_stock, stock
+from benchmarks.subjects import Subject, subject
+
+ROWS = 256
+# A request of so many rows may take the better part of a second.
+LEAST_SECONDS = 3
 
 
 def subjects_of(names: Sequence[Any], conditions: dict[str, Any]) -> dict[str, Subject]:
@@ -33,7 +37,7 @@ def repetitions(
 ) -> list[Row]:
     """Blocks that hold each arm once, in an order drawn anew for each block."""
     order = random.Random(conditions["seed"])
-    plans = {arm.name: plan_of(arm, subjects[arm.model], conditions, folder) for arm in arms}
+    plans = {arm.name: plan(arm, subjects[arm.model], conditions, folder) for arm in arms}
     rows: list[Row] = []
     for block in range(conditions["repetitions"]):
         for arm in order.sample(arms, len(arms)):
@@ -41,6 +45,21 @@ def repetitions(
             rows.append({"block": block, **repetition(arm, plans[arm.name], model_uri=uri, folder=folder)})
             print(progress(rows[-1]), file=sys.stderr, flush=True)
     return rows
+
+
+def plan(arm: Arm, subject: Subject, conditions: dict[str, Any], folder: Path) -> Plan:
+    """What the arm is asked."""
+    many = arm.answers == "rows"
+    least = LEAST_SECONDS if many else 0
+    return plan_of(
+        subject,
+        style="whole" if arm.answers == "rows" else arm.answers,
+        rows=ROWS if many else 1,
+        known=conditions["known"],
+        warm_up_seconds=max(conditions["warm_up_seconds"], least),
+        window_seconds=max(conditions["window_seconds"], least),
+        folder=folder,
+    )
 
 
 def repetition(arm: Arm, plan: Plan, *, model_uri: str, folder: Path) -> Row:

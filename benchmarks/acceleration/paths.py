@@ -22,9 +22,9 @@ from app.runtimes import build_runtime, read_model
 from app.runtimes.artifact import Location
 from app.runtimes.base import Loading, Runtime
 from app.settings import ROOT
-from benchmarks.acceleration.stock_servers import ONE_THREAD
 from benchmarks.failures import RunFailed
 from benchmarks.markdown import Row
+from benchmarks.stock_servers import ONE_THREAD
 
 SIZES = (1, 4, 16, 64, 256, 1024)
 # One timing takes at least about so long, of as many calls as that needs.

@@ -1,32 +1,18 @@
 """FastAPI that predicts on the event loop, for a short predict costs less than a thread: meant for several workers."""
 
-import os
+from typing import Any
 
-import joblib
-from fastapi import FastAPI, Response
-from pydantic import BaseModel
+from benchmarks.baselines.model import predict
+from benchmarks.baselines.wire import Answer, Answers, Instance, Instances, application
 
-model = joblib.load(os.environ["MODEL_URI"])
-labels = model.classes_.tolist()
-app = FastAPI()
+app = application()
 
 
-class Review(BaseModel):
-    text: str
+@app.post("/predict", response_model=Answer)
+async def predict_one(body: Instance) -> Any:
+    return predict([body.instance])[0]
 
 
-class Sentiment(BaseModel):
-    label: str
-    score: float
-
-
-@app.post("/predict", response_model=Sentiment)
-async def predict(review: Review) -> Sentiment:
-    probabilities = model.predict_proba([review.text])[0]
-    best = probabilities.argmax()
-    return Sentiment(label=labels[best], score=probabilities[best])
-
-
-@app.get("/readyz")
-async def ready(response: Response) -> None:
-    response.headers["x-worker"] = str(os.getpid())
+@app.post("/predict_batch", response_model=Answers)
+async def predict_batch(body: Instances) -> Any:
+    return {"predictions": predict(body.instances)}

@@ -1,27 +1,17 @@
 """An ordinary FastAPI endpoint that predicts nothing: what the framework alone costs."""
 
-import os
+from typing import Any
 
-from fastapi import FastAPI, Response
-from pydantic import BaseModel
+from benchmarks.baselines.wire import Answer, Answers, Instance, Instances, application
 
-app = FastAPI()
-
-
-class Review(BaseModel):
-    text: str
+app = application()
 
 
-class Sentiment(BaseModel):
-    label: str
-    score: float
+@app.post("/predict", response_model=Answer)
+async def predict_one(body: Instance) -> Any:
+    return {"label": "positive", "score": 0.5}
 
 
-@app.post("/predict", response_model=Sentiment)
-async def predict(review: Review) -> Sentiment:
-    return Sentiment(label="positive", score=0.5)
-
-
-@app.get("/readyz")
-async def ready(response: Response) -> None:
-    response.headers["x-worker"] = str(os.getpid())
+@app.post("/predict_batch", response_model=Answers)
+async def predict_batch(body: Instances) -> Any:
+    return {"predictions": [{"label": "positive", "score": 0.5}] * len(body.instances)}

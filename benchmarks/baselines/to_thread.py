@@ -1,37 +1,20 @@
-"""FastAPI that predicts in a thread of its one process, so that the event loop stays free: `asyncio.to_thread`."""
+"""FastAPI that predicts in asyncio's own threads, so that the event loop stays free: `asyncio.to_thread`."""
 
 import asyncio
-import os
+from typing import Any
 
-import joblib
-from fastapi import FastAPI, Response
-from pydantic import BaseModel
+from benchmarks.baselines.model import predict
+from benchmarks.baselines.wire import Answer, Answers, Instance, Instances, application
 
-model = joblib.load(os.environ["MODEL_URI"])
-labels = model.classes_.tolist()
-app = FastAPI()
+app = application()
 
 
-class Review(BaseModel):
-    text: str
+@app.post("/predict", response_model=Answer)
+async def predict_one(body: Instance) -> Any:
+    [answer] = await asyncio.to_thread(predict, [body.instance])
+    return answer
 
 
-class Sentiment(BaseModel):
-    label: str
-    score: float
-
-
-def sentiment(text: str) -> Sentiment:
-    probabilities = model.predict_proba([text])[0]
-    best = probabilities.argmax()
-    return Sentiment(label=labels[best], score=probabilities[best])
-
-
-@app.post("/predict", response_model=Sentiment)
-async def predict(review: Review) -> Sentiment:
-    return await asyncio.to_thread(sentiment, review.text)
-
-
-@app.get("/readyz")
-async def ready(response: Response) -> None:
-    response.headers["x-worker"] = str(os.getpid())
+@app.post("/predict_batch", response_model=Answers)
+async def predict_batch(body: Instances) -> Any:
+    return {"predictions": await asyncio.to_thread(predict, body.instances)}

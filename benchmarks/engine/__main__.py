@@ -27,7 +27,7 @@ from benchmarks.engine.figures import Figure
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
 from benchmarks.report import publish
-from benchmarks.scaling import served_model
+from benchmarks.subjects import served_model
 
 Scenarios = Mapping[str, Callable[[Path], list[Figure]]]
 SCENARIOS: Scenarios = {

@@ -6,8 +6,8 @@ from pathlib import Path
 from benchmarks import wrk
 from benchmarks.engine.figures import Figure
 from benchmarks.processes import cpu_seconds
-from benchmarks.scaling import served_model
 from benchmarks.server import Server, serving
+from benchmarks.subjects import served_model
 from benchmarks.workload import review_bodies, write_bodies
 
 STARTS = 10

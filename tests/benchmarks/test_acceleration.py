@@ -14,10 +14,10 @@ from benchmarks.acceleration.__main__ import main
 from benchmarks.acceleration.arms import ARMS
 from benchmarks.acceleration.measuring import acceleration
 from benchmarks.acceleration.requirements import REQUIREMENTS, judged
-from benchmarks.acceleration.subjects import COLUMNS, fitted, table_bodies
 from benchmarks.comparable import NotComparable
 from benchmarks.engine.figures import Figure
 from benchmarks.failures import RunFailed
+from benchmarks.subjects import COLUMNS, fitted, table_bodies
 from tests.benchmarks.made_up_results import acceleration_repetition, acceleration_result, costs
 
 

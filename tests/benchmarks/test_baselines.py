@@ -1,24 +1,32 @@
 """The techniques that Forkcast is measured against, as they are: they answer, and as the estimator does."""
 
+import importlib.util
 import json
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import joblib
 import numpy as np
 import pytest
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.linear_model import LogisticRegression
+from starlette.testclient import TestClient
 
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
-from benchmarks import http_client
-from benchmarks.acceleration.arms import Answers
-from benchmarks.acceleration.questions import ROWS, KnownRows, LabelOnly, in_batches, questions
-from benchmarks.acceleration.stock_servers import stock
-from benchmarks.acceleration.subjects import Subject
-from benchmarks.failures import RequestsFailed, ServerFailed, WrongAnswer
+from benchmarks.failures import WrongAnswer
 from benchmarks.http_client import Reply
-from benchmarks.workload import check_answers
+from benchmarks.questions import Style, bodies, questions
+from benchmarks.subjects import Subject, onnx_of
+from benchmarks.workload import Question
 from tests.conftest import TEXTS
+
+IN_PROCESS = ("blocking", "run_in_executor", "to_thread", "def_route")
+NOTHING = ("fastapi_nothing", "starlette_nothing")
+ROWS = np.random.default_rng(1).standard_normal((8, 3)).round(3)
+ImportBaseline = Callable[[str, Path], ModuleType]
 
 
 @pytest.fixture
@@ -26,88 +34,96 @@ def reviews(text_artifact: Path, text_runtime: Runtime) -> Subject:
     return Subject(text_artifact, text_runtime.metadata, [json.dumps({"text": text}).encode() for text in TEXTS])
 
 
-@pytest.mark.parametrize(
-    ("baseline", "workers", "answers"),
-    [
-        ("to_thread", 1, "label"),
-        ("blocking", 2, "label"),
-        ("fastapi_nothing", 2, "nothing"),
-        ("starlette_nothing", 1, "nothing"),
-    ],
-)
-def test_a_baseline_answers_as_the_estimator_does_or_predicts_nothing(
-    baseline: str, workers: int, answers: Answers, reviews: Subject, tmp_path: Path
-) -> None:
-    asked = questions(answers, reviews, len(TEXTS))
-    with stock(baseline, workers=workers, model_uri=str(reviews.artifact), folder=tmp_path) as server:
-        check_answers(server.port, asked)
-        pids = server.pids()
-        refused = http_client.post(server.port, "/predict", b"{")
-
-    assert len(pids) == (1 if workers == 1 else workers + 1)
-    assert refused.status >= 400
-
-
-def test_a_baseline_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ServerFailed, match="no_such_baseline"),
-        stock("no_such_baseline", workers=1, model_uri="", folder=tmp_path),
-    ):
-        pass
-
-
-@pytest.mark.parametrize("body", [b'{"label": "b", "score": 0.75}', b'{"label": "a", "score": 0.7}', b"[]", b"", b"{}"])
-def test_a_wrong_label_or_score_is_no_answer(body: bytes) -> None:
-    right = LabelOnly(b"", "a", 0.75)
-    right.check(Reply(200, b'{"label": "a", "score": 0.75}', None))
-
-    with pytest.raises(WrongAnswer):
-        right.check(Reply(200, body, None))
-    with pytest.raises(RequestsFailed):
-        right.check(Reply(500, b'{"label": "a", "score": 0.75}', None))
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    artifact = tmp_path_factory.mktemp("models") / "table.joblib"
+    joblib.dump(LogisticRegression().fit(ROWS, (ROWS[:, 0] > 0).astype(int)), artifact)
+    metadata = load_runtime(str(artifact), pin=None, max_bytes=2**30).metadata
+    return Subject(artifact, metadata, [json.dumps({"features": row}).encode() for row in ROWS.tolist()])
 
 
 @pytest.fixture
-def many_rows(tmp_path: Path) -> KnownRows:
-    artifact = tmp_path / "tree.joblib"
-    rows = np.random.default_rng(1).standard_normal((2 * ROWS + 1, 1))
-    joblib.dump(DecisionTreeClassifier().fit(rows, rows[:, 0] > 0), artifact)
-    bodies = [json.dumps({"features": row}).encode() for row in rows.tolist()]
-    metadata = load_runtime(str(artifact), pin=None, max_bytes=2**30).metadata
-    return questions("rows", Subject(artifact, metadata, bodies), 1)[-1]  # type: ignore[return-value]
+def baseline(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImportBaseline]:
+    """A technique imported anew, as a server would, with a model of its own."""
+    kept = {name: module for name, module in sys.modules.items() if name.startswith("benchmarks.baselines.")}
+
+    def import_anew(name: str, artifact: Path) -> ModuleType:
+        monkeypatch.setenv("MODEL_URI", str(artifact))
+        monkeypatch.setenv("THREADS", "2")
+        for each in [each for each in sys.modules if each.startswith("benchmarks.baselines.")]:
+            del sys.modules[each]
+        return importlib.import_module(f"benchmarks.baselines.{name}")
+
+    yield import_anew
+    sys.modules.update(kept)
 
 
-def answer_to(question: KnownRows) -> dict[str, object]:
-    predictions = [{"label": row.value, "score": 1.0, "probabilities": row.probabilities} for row in question.rows]
-    return {"predictions": predictions, "model": {"version": question.rows[0].version}}
+def check(client: TestClient, question: Question) -> None:
+    response = client.post(question.path, content=question.body, headers={"content-type": "application/json"})
+    question.check(Reply(response.status_code, response.content, None))
 
 
-def test_a_request_of_many_rows_is_known_row_by_row(many_rows: KnownRows) -> None:
-    assert len(json.loads(many_rows.body)["instances"]) == len(many_rows.rows) == ROWS
-
-    many_rows.check(Reply(200, json.dumps(answer_to(many_rows)).encode(), None))
+def questions_of(subject: Subject, style: Style = "label") -> list[Question]:
+    return [each for rows in (1, 3) for each in questions(style, subject, rows=rows, count=5)]
 
 
-def test_two_rows_that_are_answered_for_each_other_are_wrong(many_rows: KnownRows) -> None:
-    answer = answer_to(many_rows)
-    predictions: list[dict[str, object]] = answer["predictions"]  # type: ignore[assignment]
-    other = next(index for index, each in enumerate(predictions) if each["label"] != predictions[0]["label"])
-    predictions[0], predictions[other] = predictions[other], predictions[0]
+@pytest.mark.parametrize("technique", [*IN_PROCESS, *NOTHING])
+@pytest.mark.parametrize("kind", ["reviews", "table"])
+def test_a_technique_answers_one_and_several_as_the_estimator_does_or_predicts_nothing(
+    technique: str, kind: str, baseline: ImportBaseline, request: pytest.FixtureRequest
+) -> None:
+    subject: Subject = request.getfixturevalue(kind)
 
-    with pytest.raises(WrongAnswer, match=rf"at \[0, {other}\]"):
-        many_rows.check(Reply(200, json.dumps(answer).encode(), None))
+    with TestClient(baseline(technique, subject.artifact).app) as client:
+        for question in questions_of(subject, "nothing" if technique in NOTHING else "label"):
+            check(client, question)
+        live, ready = client.get("/healthz"), client.get("/readyz")
+
+    assert live.status_code == 200
+    assert ready.headers["x-worker"].isdecimal()
 
 
-@pytest.mark.parametrize("change", [{"predictions": []}, {"model": {"version": "another"}}, {"model": None}])
-def test_rows_too_few_or_of_another_model_are_wrong(many_rows: KnownRows, change: dict[str, object]) -> None:
-    with pytest.raises(WrongAnswer):
-        many_rows.check(Reply(200, json.dumps(answer_to(many_rows) | change).encode(), None))
+def test_a_converted_model_is_answered_with_too(baseline: ImportBaseline, table: Subject) -> None:
+    pytest.importorskip("skl2onnx")
+
+    with TestClient(baseline("onnx", onnx_of(table)).app) as client:
+        for question in questions_of(table):
+            check(client, question)
 
 
-def test_batches_hold_as_many_rows_and_start_at_different_ones() -> None:
-    bodies = [json.dumps({"features": [number]}).encode() for number in range(3 * ROWS)]
+def test_a_baseline_with_another_model_is_found_out(baseline: ImportBaseline, table: Subject, tmp_path: Path) -> None:
+    joblib.dump(LogisticRegression().fit(ROWS, (ROWS[:, 1] > 0).astype(int)), tmp_path / "other.joblib")
 
-    batches = [json.loads(body)["instances"] for body in in_batches(bodies)]
+    with TestClient(baseline("blocking", tmp_path / "other.joblib").app) as client:
+        for question in (questions_of(table)[0], questions_of(table)[-1]):
+            with pytest.raises(WrongAnswer):
+                check(client, question)
 
-    assert {len(batch) for batch in batches} == {ROWS}
-    assert len({batch[0][0] for batch in batches}) == len(batches) > 4
+
+@pytest.mark.parametrize("body", ["{", "{}", '{"text": 1}', '{"features": null}', '{"other": "a"}'])
+def test_what_is_no_instance_is_refused(body: str, baseline: ImportBaseline, table: Subject) -> None:
+    with TestClient(baseline("blocking", table.artifact).app) as client:
+        answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+
+    assert answer.status_code == 422
+
+
+def test_only_predicts_that_end_in_the_window_are_counted(baseline: ImportBaseline, table: Subject) -> None:
+    loop = baseline("loop_process", table.artifact)
+    asked = [loop.instances_of(body) for body in bodies(table, 1)]
+
+    assert loop.timed_loop(asked, 0, [], (time.monotonic() + 60, time.monotonic() + 0.05)) == []
+    assert loop.timed_loop(asked, 0, [], (0.0, time.monotonic() + 0.2))
+
+
+def test_a_thread_that_predicts_otherwise_than_it_did_alone_ends_the_plain_loop(
+    baseline: ImportBaseline, table: Subject
+) -> None:
+    loop = baseline("loop_process", table.artifact)
+    asked = [loop.instances_of(body) for body in [*bodies(table, 1), *bodies(table, 3)]]
+    right = [loop.predict(instances) for instances in asked]
+    other = [*right[:-1], right[-2]]
+
+    assert [len(instances) for instances in asked] == [1] * 8 + [3] * 8
+    with pytest.raises(ValueError, match="body 15 was answered"):
+        loop.timed_loop(asked, 0, other, (0.0, time.monotonic() + 10))

@@ -32,7 +32,8 @@ KNOWN = [Known(f'{{"text": "known {n}"}}'.encode(), "positive", {"positive": 0.7
 
 
 def measured(server: FakeServer, folder: Path) -> Figures:
-    plan = Plan(write_bodies(LOAD, folder / "bodies.jsonl"), KNOWN, warm_up_seconds=1, window_seconds=1)
+    bodies = write_bodies(LOAD, folder / "bodies.jsonl")
+    plan = Plan(bodies, KNOWN, warm_up_seconds=1, window_seconds=1)
     return measure(server, plan, connections=4)
 
 
