@@ -20,31 +20,29 @@ from benchmarks.account import stages
 from benchmarks.account.measuring import repetition
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
-from benchmarks.repetition import Plan
+from benchmarks.questions import plan_of
 from benchmarks.report import publish
-from benchmarks.scaling import KNOWN, served_model
-from benchmarks.workload import known_answers, review_bodies, write_bodies
+from benchmarks.subjects import subject
+
+KNOWN = 32
 
 
 def run(conditions: dict[str, Any], folder: Path) -> result_file.Document:
     """All repetitions; raises RunFailed."""
     stages.check()
-    uri, runtime = served_model()
-    bodies = review_bodies(runtime, conditions["seed"])
-    plan = Plan(
-        bodies=write_bodies(bodies, folder / "bodies.jsonl"),
-        known=known_answers(Path(uri), runtime.metadata, bodies[:KNOWN]),
-        warm_up_seconds=conditions["warm_up_seconds"],
-        window_seconds=conditions["window_seconds"],
-    )
+    text = subject("text", seed=conditions["seed"])
+    plan = plan_of(
+        text, style="whole", rows=1, known=KNOWN, warm_up_seconds=conditions["warm_up_seconds"],
+        window_seconds=conditions["window_seconds"], folder=folder,
+    )  # fmt: skip
     document = {
         "benchmark": "account",
-        "environment": environment(runtime.metadata, f"wrk {wrk.version()}"),
+        "environment": environment(text.metadata, f"wrk {wrk.version()}"),
         "conditions": conditions,
     }
     rows = []
     for block in range(conditions["repetitions"]):
-        measured = repetition(plan, connections=conditions["connections"], model_uri=uri, folder=folder)
+        measured = repetition(plan, connections=conditions["connections"], model_uri=str(text.artifact), folder=folder)
         rows.append({"block": block, **measured})
         print(f"block {block + 1}  {measured['requests_per_second']:,.0f} requests/s", file=sys.stderr, flush=True)
     return {**document, "repetitions": rows}

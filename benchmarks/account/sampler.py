@@ -23,13 +23,15 @@ from benchmarks.account.stages import PREDICT, named, stage_of
 
 # The kernel rounds it up to its own tick, which is 4 ms on many.
 INTERVAL_SECONDS = 0.001
-TELL = signal.SIGRTMIN
+# Of two that are there at once, the first is handled first.
+END = signal.SIGRTMIN
+TELL = signal.SIGRTMIN + 1
 # Where it writes, by the environment.
 FOLDER = "ACCOUNT_FOLDER"
 
 
 class Sampler:
-    """Notes stacks from `start` on; at TELL, writes all that it has noted to `folder`/samples-PID.json."""
+    """Notes stacks from `start` until END; at TELL, writes all that it has noted to `folder`/samples-PID.json."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,14 +40,19 @@ class Sampler:
 
     def start(self) -> None:
         signal.signal(signal.SIGPROF, self._note)
+        signal.signal(END, self._end)
         signal.signal(TELL, self._tell)
         # A system call that it interrupts goes on.
         signal.siginterrupt(signal.SIGPROF, False)
+        signal.siginterrupt(END, False)
         signal.siginterrupt(TELL, False)
         signal.setitimer(signal.ITIMER_PROF, INTERVAL_SECONDS, INTERVAL_SECONDS)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._stacks[" ".join(stack_of(frame) or predict_beside())] += 1
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _tell(self, number: int, frame: FrameType | None) -> None:
         self._told += 1
