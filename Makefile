@@ -2,7 +2,7 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy check lint types readme bench bench-quick bench-memory bench-engine bench-acceleration bench-account bench-models bench-report clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-report load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -33,6 +33,9 @@ test: .venv/.installed-dev ## run all tests
 test-deploy: .venv/.installed-dev ## run the tests of deploy/, which need systemd-analyze, prometheus and promtool
 	@$(PYTHON_RUN) -m pytest -q -rs tests/deploy
 
+test-load: .venv/.installed-dev var/venv-load/.installed ## run the tests of make load, which need Locust
+	@$(PYTHON_RUN) -m pytest -q -rs tests/load
+
 lint: .venv/.installed-dev
 	@.venv/bin/ruff check --output-format concise .
 	@.venv/bin/ruff format --check .
@@ -45,29 +48,46 @@ readme: .venv/.installed-dev
 
 check: lint types readme test ## lint, types and tests: what CI runs
 
-bench: .venv/.installed ## measure workers against execution modes on a text model (needs wrk)
-	@$(PYTHON_RUN) -m benchmarks.scaling
+bench: .venv/.installed-bench ## measure threads against processes on MODEL_URI (some 12 minutes; RESUME=folder goes on)
+	@$(PYTHON_RUN) -m benchmarks.bench $(if $(RESUME),--resume "$(RESUME)")
 
-bench-quick: .venv/.installed ## the same in under a minute, to show that it runs
-	@$(PYTHON_RUN) -m benchmarks.scaling --quick
+bench-full: .venv/.installed-bench ## every technique, model, size and load: hours; RESUME=folder goes on, ONLY='text-*' picks
+	@$(PYTHON_RUN) -m benchmarks.bench full $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only "$(ONLY)")
 
-bench-models: .venv/.installed ## judge the default model on DATA, labelled reviews that it has never seen
+bench-quick: .venv/.installed-bench ## a little of it in a minute, to show that it runs
+	@$(PYTHON_RUN) -m benchmarks.bench --quick
+
+bench-generator: .venv/.installed-bench ## what our own load generator can do, beside wrk and httperf (some 7 minutes; needs nginx, wrk, httperf)
+	@$(PYTHON_RUN) -m benchmarks.load_generator.calibration
+
+bench-agreement: .venv/.installed-bench ## on how many headline ratios do two results of make bench agree? A=folder B=folder
+	@$(PYTHON_RUN) -m benchmarks.analysis.agreement "$(A)" "$(B)"
+
+bench-models: .venv/.installed-bench ## judge the default model on DATA, labelled reviews that it has never seen
 	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
 
-bench-report: .venv/.installed ## put the newest results into README.md
+bench-report: .venv/.installed-bench ## render REPORT.md, report.html and README.md from the newest results
+	@$(PYTHON_RUN) -m benchmarks.reporting
 	@$(PYTHON_RUN) -m benchmarks.report
 
-bench-memory: .venv/.installed ## measure what a second worker costs in memory
+bench-memory: .venv/.installed-bench ## measure what a second worker costs in memory
 	@$(PYTHON_RUN) -m benchmarks.memory
 
-bench-engine: .venv/.installed ## measure balance, lost requests, faults and overload (some 25 minutes; needs wrk, faketime, cc)
+bench-engine: .venv/.installed-bench ## measure balance, lost requests, faults and overload (some 25 minutes; needs wrk, faketime, cc)
 	@$(PYTHON_RUN) -m benchmarks.engine
 
-bench-acceleration: .venv/.installed ## measure against FastAPI, and each model against its own predict (some 20 minutes; needs wrk)
+bench-acceleration: .venv/.installed-bench ## measure against FastAPI, and each model against its own predict (some 20 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.acceleration
 
-bench-account: .venv/.installed ## measure what each part of a request costs (some 4 minutes; needs wrk)
+bench-account: .venv/.installed-bench ## measure what each part of a request costs (some 4 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.account $(if $(BEFORE),--compare "$(BEFORE)" "$(AFTER)")
+
+load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)
+	@$(PYTHON_RUN) -m benchmarks.load $(if $(HOST_URL),--url "$(HOST_URL)") $(if $(PROFILE),--profile "$(PROFILE)")
+
+profile: .venv/.installed-bench ## show where the time of a prediction by MODEL_URI goes; ROWS=1, CONNECTIONS=32 (needs wrk)
+	@$(PYTHON_RUN) -m app.demo --if-needed
+	@$(PYTHON_RUN) -m benchmarks.profile $(if $(ROWS),--rows "$(ROWS)") $(if $(CONNECTIONS),--connections "$(CONNECTIONS)")
 
 clean: ## remove the virtual environment and all that was made
 	@rm -rf .venv var
@@ -76,6 +96,15 @@ clean: ## remove the virtual environment and all that was made
 	@sh tools/venv.sh requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
-	@sh tools/venv.sh requirements-dev.txt
+.venv/.installed-bench: requirements-bench.txt requirements.txt
+	@sh tools/venv.sh requirements-bench.txt
 	@touch .venv/.installed $@
+
+.venv/.installed-dev: requirements-dev.txt requirements-bench.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
+	@sh tools/venv.sh requirements-dev.txt
+	@touch .venv/.installed .venv/.installed-bench $@
+
+# Locust patches Python's sockets and brings much along: nothing that serves shares an environment with it.
+var/venv-load/.installed: requirements-load.txt
+	@sh tools/venv.sh requirements-load.txt var/venv-load
+	@touch $@

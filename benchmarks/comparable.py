@@ -7,9 +7,10 @@ from benchmarks.result_file import Document
 SAME_ENVIRONMENT = (
     "code", "python", "libraries", "kernel", "cpu_model", "cores", "load_generator", "model", "settings",
 )  # fmt: skip
+SAME_MACHINE = ("python", "libraries", "kernel", "cpu_model", "cores", "settings")
 SAME_CONDITIONS = ("quick", "warm_up_seconds", "window_seconds")
 # What may differ in runs that stand in one table; of the other benchmarks, each run is complete by itself.
-COMBINED = {"scaling": frozenset[str](), "account": frozenset({"code", "settings"})}
+COMBINED = {"bench": frozenset[str](), "full": frozenset[str](), "account": frozenset({"code", "settings"})}
 
 
 class NotComparable(Exception):
@@ -28,6 +29,12 @@ def check_comparable(runs: Sequence[Document]) -> None:
             _check_same(key, [run["environment"][key] for run in runs])
     for key in SAME_CONDITIONS:
         _check_same(key, [run.get("conditions", {}).get(key) for run in runs])
+
+
+def check_one_machine(runs: Sequence[Document]) -> None:
+    """Raises NotComparable where runs of several benchmarks do not belong in one report; their code may differ."""
+    for key in SAME_MACHINE:
+        _check_same(key, [run["environment"][key] for run in runs])
 
 
 def _check_same(key: str, values: Sequence[object]) -> None:

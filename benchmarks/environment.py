@@ -20,8 +20,10 @@ NOT_RECORDED = {"host", "port", "ops_port", "model_uri", "web_concurrency", "exe
 # The reviews are what is asked.
 MEASURED_CODE = (
     "app/**/*.py", "app/**/*.csv", "app/**/*.txt", "benchmarks/**/*.py", "benchmarks/*.lua", "gunicorn.conf.py",
-    "requirements.txt",
+    "requirements.txt", "requirements-bench.txt",
 )  # fmt: skip
+# What reckons with results and shows them may change without changing what is measured.
+NOT_MEASURED = ("benchmarks/analysis", "benchmarks/reporting")
 
 
 def environment(model: ModelMetadata, load_generator: str) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def changed_settings(settings: Settings) -> dict[str, str]:
 
 def code_digest(root: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(file for pattern in MEASURED_CODE for file in root.glob(pattern)):
+    measured = {file for pattern in MEASURED_CODE for file in root.glob(pattern)}
+    aside = {file for folder in NOT_MEASURED for file in (root / folder).rglob("*.py")}
+    for file in sorted(measured - aside):
         digest.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

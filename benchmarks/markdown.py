@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.intervals import Ratio
-from benchmarks.machine import drifted
+from benchmarks.machine import slowed
 from benchmarks.result_file import Document
 
 MOST_STEAL = 0.01
@@ -20,13 +20,13 @@ def ratio_text(ratio: Ratio) -> str:
 
 def disturbed(rows: Sequence[Row]) -> str:
     """How many repetitions the machine may have disturbed."""
-    calibrations = drifted([seconds for row in rows for seconds in row["calibration_seconds"]])
+    calibrations = slowed([seconds for row in rows for seconds in row["calibration_seconds"]])
     slow = [before or after for before, after in zip(calibrations[::2], calibrations[1::2], strict=True)]
     stolen = [row["steal_share"] > MOST_STEAL for row in rows]
     flagged = sum(one or other for one, other in zip(slow, stolen, strict=True))
     return (
-        f"Perhaps disturbed: {flagged} of {len(rows)} repetitions (a calibration before or after was more than 5 % off "
-        f"the median: {sum(slow)}; over 1 % of the time stolen by the host: {sum(stolen)})."
+        f"Perhaps disturbed: {flagged} of {len(rows)} repetitions (a calibration before or after took over 5 % more "
+        f"than the median: {sum(slow)}; over 1 % of the time stolen by the host: {sum(stolen)})."
     )
 
 

@@ -8,9 +8,13 @@ from pathlib import Path
 from app.settings import ROOT
 from benchmarks import result_file, tables
 from benchmarks.comparable import NotComparable
+from benchmarks.reporting import bench_table
+from benchmarks.series import newest
 
 # NAME is one result or several, by the rule of `result_file.read`; several are combined into one table.
 OPENING = r"<!-- results: (?P<names>[\w.-]+(?: [\w.-]+)*) -->\n"
+# A benchmark whose runs are files in a folder.
+SERIES = ("bench",)
 MARKED = re.compile(rf"(?P<opening>{OPENING}).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -24,13 +28,19 @@ def rendered(text: str, folder: Path) -> str:
     if not sections or len(sections) != len(re.findall(r"<!-- results:", text)):
         raise NotRendered("each `<!-- results: NAME -->`, of which there must be one, needs its `<!-- end -->`")
 
-    def section(found: re.Match[str]) -> str:
-        runs = [result_file.read(name, folder) for name in found["names"].split()]
-        if any(run.get("conditions", {}).get("quick") for run in runs):
-            raise NotComparable("a quick run only shows that the benchmark runs")
-        return f"{found['opening']}{tables.render(runs)}\n{found['end']}"
+    return MARKED.sub(lambda found: f"{found['opening']}{section(found['names'], folder)}\n{found['end']}", text)
 
-    return MARKED.sub(section, text)
+
+def section(names: str, folder: Path) -> str:
+    """A table of the results, or of the newest series, of that name."""
+    if names in SERIES:
+        series = newest(names, folder)
+        runs = [series.head]
+    else:
+        runs = [result_file.read(name, folder) for name in names.split()]
+    if any(run.get("conditions", {}).get("quick") for run in runs):
+        raise NotComparable("a quick run only shows that the benchmark runs")
+    return bench_table.render(series) if names in SERIES else tables.render(runs)
 
 
 def publish(document: result_file.Document, file: Path) -> None:

@@ -30,6 +30,8 @@ RUN_BY = {
     "make train DATA=reviews.csv": "here",
     "make train DATA=customers.csv TARGET=churned": "here",
     "MODEL_URI=/srv/models/reviews.joblib make bench": ".ci/run, as make bench-quick",
+    "make profile": "tests/benchmarks/test_profile.py, for some seconds",
+    "make load": "tests/load, by make test-load in .ci/full",
     "make reload MODEL=/srv/models/churn-2.joblib": "tests/server/test_reload_command.py",
     "make rollback": "tests/server/test_reload_command.py",
     "make test": ".ci/run, within make check",

@@ -19,47 +19,27 @@ ENVIRONMENT: dict[str, Any] = {
     "model": {"name": "sentiment", "version": "1"},
     "settings": {},
 }
-SCENARIOS = [
-    {"name": "baseline", "question": "?", "workers": 1, "execution": "inline", "connections": 32},
-    {"name": "threads", "question": "?", "workers": 1, "execution": "threads", "connections": 32},
-    {"name": "processes", "question": "?", "workers": 2, "execution": "inline", "connections": 32},
-]
-RATES = {"baseline": [100.0, 110.0], "threads": [101.0, 108.0], "processes": [180.0, 198.0]}
 
 
-def repetition(scenario: str, block: int) -> dict[str, Any]:
-    rate = RATES[scenario][block]
+def repetition(rate: float) -> dict[str, Any]:
     return {
-        "scenario": scenario,
-        "block": block,
         "started": "2026-01-02T03:04:05+00:00",
         "ended": "2026-01-02T03:04:25+00:00",
         "calibration_seconds": [0.1, 0.1],
         "warm_up_requests_per_second": rate,
-        "requests": int(rate * 10),
+        "requests": 1_000,
         "seconds": 10.0,
         "requests_per_second": rate,
         "p50_seconds": 0.01,
         "p99_seconds": 0.02,
-        "server_cpu_seconds": rate / 100,
+        "server_cpu_seconds": 1.0,
         "generator_cpu_seconds": 1.0,
         "served_by_worker": {"0": rate},
         "busiest_share": 1.0,
         "mean_batch_size": 1.0,
         "pss_bytes": 100 * 2**20,
-        "steal_share": 0.02 if (scenario, block) == ("threads", 1) else 0.0,
+        "steal_share": 0.0,
         "generator_output": "",
-    }
-
-
-def scaling_result(*, conditions: dict[str, Any] | None = None, **environment: object) -> Document:
-    return {
-        "benchmark": "scaling",
-        "environment": ENVIRONMENT | environment,
-        "conditions": {"quick": False, "repetitions": 2, "warm_up_seconds": 4, "window_seconds": 10, "seed": 20}
-        | (conditions or {}),
-        "scenarios": SCENARIOS,
-        "repetitions": [repetition(str(scenario["name"]), block) for block in (0, 1) for scenario in SCENARIOS],
     }
 
 
@@ -81,7 +61,7 @@ def memory_result(*, ops_mebibytes: tuple[int, ...] = ()) -> Document:
 
 
 def acceleration_repetition(arm: str, block: int, rate: float, **more: object) -> dict[str, Any]:
-    figures = repetition("baseline", 0) | {"requests_per_second": rate, "arm": arm, "block": block}
+    figures = repetition(rate) | {"arm": arm, "block": block}
     return figures | {"pss_bytes_by_process": [2**20], "cpu_seconds_by_process": [1.0]} | more
 
 

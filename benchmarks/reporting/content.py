@@ -1,0 +1,164 @@
+"""What the report holds, in order: the answer first."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.analysis.capacity import host
+from benchmarks.analysis.cells import Cells
+from benchmarks.analysis.claims import claims
+from benchmarks.markdown import disturbed, machine
+from benchmarks.reporting import answer, latency_figures, memory_figures, tables, threats, throughput_figures
+from benchmarks.reporting.document import Block, Bullets, Drawing, Heading, Paragraph, Table
+from benchmarks.reporting.style import svg
+from benchmarks.reporting.wording import blocks_text
+
+Draw = Callable[[Cells], Figure | None]
+Part = tuple[str, Draw, str]
+# The name of the file, how it is drawn, what it shows.
+SCALING: Part = (
+    "scaling", throughput_figures.scaling,
+    "Throughput by workers, medians with 95 % intervals. Dashed: as many times one worker as there are cores for.",
+)  # fmt: skip
+GAINS: Part = (
+    "gains",
+    throughput_figures.gain,
+    "What threads and processes bring by kind of request, with 95 % intervals.",
+)
+COST: Part = ("cost", throughput_figures.cost, "What one request costs by technique: the text model, one worker.")
+LATENCY: Part = (
+    "latency", latency_figures.latency,
+    "Latency against throughput under Poisson arrivals, counted from the moment a request was due.",
+)  # fmt: skip
+SPECTRUM: Part = (
+    "spectrum",
+    latency_figures.spectrum,
+    "Latency by percentile under Poisson arrivals, all repetitions.",
+)
+GOODPUT: Part = ("goodput", latency_figures.goodput, "What is answered of what is offered, up to overload.")
+BYSTANDER: Part = (
+    "bystander", latency_figures.bystander,
+    "p99 of a request that needs no model, beside a full load of those that do: the text model, one worker.",
+)  # fmt: skip
+MEMORY: Part = (
+    "memory",
+    memory_figures.shared_and_private,
+    "Memory by workers: what processes share, and what they do not.",
+)
+
+
+def blocks(bench: Cells | None, full: Cells | None, experiments: dict[str, Any] | None = None) -> list[Block]:
+    """Of the series of `make bench` and of `make bench-full`; either may be missing, not both."""
+    series = [cells for cells in (bench, full) if cells is not None]
+    many = full or bench
+    assert many is not None
+    return [
+        Heading("Processes or threads?", 1),
+        Paragraph(answer.answer(bench, full)),
+        Heading("How many to run"),
+        Paragraph(answer.how_many(bench, full)),
+        Heading("What was measured"),
+        *(Paragraph(described(cells)) for cells in series),
+        *(headline(bench) if bench is not None else []),
+        *throughput(many),
+        *latency(many),
+        *memory(many),
+        *said(many, experiments),
+        *capacity(bench, full),
+        *every_cell(series),
+        *void(series),
+        Heading("Threats to validity"),
+        Bullets(threats.threats(series)),
+    ]
+
+
+def described(cells: Cells) -> str:
+    measured = sum(bool(cells.runs(name)) for name in cells.scenarios)
+    disturbances = f" {disturbed(cells.used)}" if cells.used else ""
+    return (
+        f"`{cells.name}`: {measured} of {len(cells.scenarios)} cells, {blocks_text(cells)} each; "
+        f"{len(cells.void)} void. Ratios are taken within blocks, and bootstrapped over them.{disturbances} "
+        f"{machine([cells.head])}"
+    )
+
+
+def headline(bench: Cells) -> list[Block]:
+    return [Heading("The ratios of `make bench`"), tables.headline_table(bench)]
+
+
+def throughput(cells: Cells) -> list[Block]:
+    return [
+        Heading("Throughput by workers"),
+        *drawn(cells, SCALING),
+        *filled(tables.speedup_table(cells), "No two numbers of workers were measured on one model."),
+        Heading("For which models"),
+        *drawn(cells, GAINS),
+        *filled(tables.gain_table(cells), "Threads and processes were not measured on one model."),
+        Heading("What a request costs"),
+        *drawn(cells, COST),
+    ]
+
+
+def latency(cells: Cells) -> list[Block]:
+    return [
+        Heading("Latency"),
+        *drawn(cells, LATENCY),
+        *filled(tables.search_table(cells), "The highest rate within the objective was not measured."),
+        *drawn(cells, SPECTRUM),
+        *drawn(cells, BYSTANDER),
+        Heading("Overload"),
+        *drawn(cells, GOODPUT),
+    ]
+
+
+def memory(cells: Cells) -> list[Block]:
+    return [Heading("Memory"), *drawn(cells, MEMORY)]
+
+
+def said(cells: Cells, experiments: dict[str, Any] | None) -> list[Block]:
+    found = claims(cells, experiments)
+    remarks = " ".join(f"“{claim.said}”: {claim.remark}" for claim in found if claim.remark)
+    opening = (
+        "Upheld or refuted only where the whole interval is on one side of what is asked; what is said in general is "
+        f"refuted by one case. {remarks}"
+    )
+    return [Heading("What is said elsewhere"), Paragraph(opening), tables.claim_table(found)]
+
+
+def capacity(bench: Cells | None, full: Cells | None) -> list[Block]:
+    kinds = [
+        kind
+        for cells, name in ((full, "text-default"), (bench, "processes-microbatch"))
+        if cells is not None and (kind := host(cells, name)) is not None
+    ]
+    title = Heading("How many hosts")
+    if not kinds:
+        return [title, Paragraph("The service as it is deployed was not measured.")]
+    return [title, Paragraph(tables.capacity_text(kinds[0])), tables.capacity_table(kinds[0])]
+
+
+def every_cell(series: Sequence[Cells]) -> list[Block]:
+    found: list[Block] = [Heading("Every cell")]
+    for cells in series:
+        found += [Paragraph(f"`{cells.name}`:"), *filled(tables.cell_table(cells), "None was measured.")]
+    return found
+
+
+def void(series: Sequence[Cells]) -> list[Block]:
+    found: list[Block] = [Heading("Void runs")]
+    for cells in series:
+        found += [Paragraph(f"`{cells.name}`:"), *filled(tables.void_table(cells), "None.")]
+    return found
+
+
+def drawn(cells: Cells, part: Part) -> list[Block]:
+    name, draw, caption = part
+    figure = draw(cells)
+    if figure is None:
+        return [Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")]
+    return [Drawing(name, f"{caption} Series `{cells.name}`.", svg(figure))]
+
+
+def filled(table: Table, otherwise: str) -> list[Block]:
+    return [table] if table.rows else [Paragraph(otherwise)]
