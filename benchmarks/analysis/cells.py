@@ -10,6 +10,9 @@ from benchmarks.series import Series
 # Of one run; None where that kind of run has none.
 Figure = Callable[[Row], float | None]
 
+# Of all cores' time: beyond it the server had what it could use.
+MOST_IDLE = 0.05
+
 
 class Cells:
     """The valid runs of a series, read once; of a block's attempts at a cell the last valid one."""
@@ -102,11 +105,8 @@ def busiest_share(run: Row) -> float | None:
 
 
 def jain_index(run: Row) -> float | None:
-    """1 where all workers served as many, 1/n where one of n served all (Jain, Chiu and Hawe, 1984)."""
-    served = [float(count) for count in (run.get("served_by_worker") or {}).values()]
-    if not any(served):
-        return number(run, "jain_index")
-    return sum(served) ** 2 / (len(served) * sum(count * count for count in served))
+    """How evenly the workers shared: 1 where all did as much."""
+    return number(run, "jain_index")
 
 
 def generator_share(run: Row, cores: int) -> float:
@@ -115,11 +115,12 @@ def generator_share(run: Row, cores: int) -> float:
 
 
 def corrected_throughput(cores: int) -> Figure:
-    """What the server would answer if the load generator did not share its cores."""
+    """What the server would answer if the load generator did not share its cores, where there was none to spare."""
 
     def corrected(run: Row) -> float | None:
         rate = throughput(run)
-        return None if rate is None else rate / (1 - generator_share(run, cores))
+        spare = run.get("idle_share", 0.0) > MOST_IDLE
+        return rate if rate is None or spare else rate / (1 - generator_share(run, cores))
 
     return corrected
 

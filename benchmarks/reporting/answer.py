@@ -109,7 +109,11 @@ def kinds(found: list[Gain]) -> str:
     parts = [f"more than one thread on {len(won)}{f' ({listed(won)})' if won else ''}"]
     parts += [f"less on {len(lost)} ({min(lost):.2f} to {max(lost):.2f} times)"] if lost else []
     parts += [f"no difference is shown on {undecided}"] if undecided else []
-    text = f"Of {counted(len(threads), 'other kind')} of request, threads answer {listed(parts)}."
+    if len(threads) == 1:
+        [(kind, ratio)] = threads
+        text = f"On another kind of request, {kind}, threads to one thread: {ratio_text(ratio)}."
+    else:
+        text = f"Of {len(threads)} other kinds of request, threads answer {listed(parts)}."
     return f"{text} {against_processes(found)}".strip()
 
 

@@ -28,7 +28,7 @@ def run(scenario: str, block: int, **figures: Any) -> dict[str, Any]:
         "calibration_seconds": [0.1, 0.1], "generator": "wrk", "requests": rate * 10, "seconds": 10.0,
         "requests_per_second": rate, "p50_seconds": 0.01, "p90_seconds": None, "p99_seconds": 0.02,
         "p999_seconds": None, "histogram": None, "server_cpu_seconds": 10.0, "cpu_seconds_by_process": [0.0, 10.0],
-        "generator_cpu_seconds": 1.0, "steal_share": 0.0, "idle_share": 0.5, "pss_bytes": 100 * MEBI,
+        "generator_cpu_seconds": 1.0, "steal_share": 0.0, "idle_share": 0.0, "pss_bytes": 100 * MEBI,
         "pss_bytes_by_process": [60 * MEBI, 40 * MEBI], "private_bytes_by_process": [10 * MEBI, 20 * MEBI],
         "warm_up_requests_per_second": rate, "served_by_worker": {"0": rate * 10}, "busiest_share": 1.0,
         "jain_index": 1.0, "mean_batch_size": 1.0,

@@ -86,9 +86,9 @@ def test_the_answer_names_its_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rates", "expected"),
     [
-        ({"numpy-threads": 18}, "threads answer more than one thread on 1 (numpy (64 rows), 1.80 times)."),
-        ({"numpy-threads": 5}, "more than one thread on 0 and less on 1 (0.50 to 0.50 times)."),
-        ({"numpy-threads": [9, 11, 10]}, "more than one thread on 0 and no difference is shown on 1."),
+        ({"numpy-threads": 18}, "numpy (64 rows), threads to one thread: 1.80 (1.80 to 1.80)."),
+        ({"numpy-threads": 5}, "numpy (64 rows), threads to one thread: 0.50 (0.50 to 0.50)."),
+        ({"numpy-threads": [9, 11, 10]}, "threads to one thread: 1.00 (0.90 to 1.10), no difference shown."),
     ],
 )
 def test_the_answer_says_where_threads_win(rates: dict[str, Any], expected: str, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 
 from benchmarks.failures import RequestsFailed
@@ -52,6 +54,31 @@ def test_a_server_that_counted_otherwise_fails_the_run(statuses: dict[str, float
         check_counts(counted(statuses), answered=100, connections=32)
 
 
+def test_connections_that_were_refused_are_counted_with_the_requests_that_were() -> None:
+    refused = [
+        f'forkcast_http_requests_total{{route="{route}",method="{method}",status="{status}"}} 5\n'
+        for route, method, status in (
+            ("unmatched", "other", "503"),
+            ("unmatched", "other", "400"),
+            ("/healthz", "GET", "200"),
+        )
+    ]
+
+    statuses = parse(EXPOSITION.replace("# TYPE forkcast_batch", "".join(refused) + "# TYPE forkcast_batch")).by_status
+
+    assert statuses == parse(EXPOSITION).by_status | {"503": 5}
+
+
+@pytest.mark.parametrize(("read", "in_all", "agree"), [(5, 5, True), (3, 5, True), (3, 4, False), (6, 9, False)])
+def test_a_server_refused_what_was_read_as_refused_and_no_more_than_was_given_up(
+    read: int, in_all: int, agree: bool
+) -> None:
+    during = Served({"0": 15}, {"200": 10, "503": 5}, 10, 10)
+
+    with contextlib.nullcontext() if agree else pytest.raises(RequestsFailed):
+        check_counts(during, answered=10, connections=0, refused=read, most_refused=in_all)
+
+
 def test_answers_from_the_cache_fail_the_run() -> None:
     lookups = 'forkcast_prediction_cache_lookups_total{outcome="hit"} %s\n'
     header = "# TYPE forkcast_prediction_cache_lookups_total counter\n"
@@ -59,3 +86,4 @@ def test_answers_from_the_cache_fail_the_run() -> None:
     assert parse(EXPOSITION + header + lookups % "0.0") == parse(EXPOSITION)
     with pytest.raises(RequestsFailed):
         parse(EXPOSITION + header + lookups % "1.0")
+    assert parse(EXPOSITION + header + lookups % "1.0", cached=True).hit == 1
