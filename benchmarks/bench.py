@@ -42,9 +42,8 @@ def scenarios_of(benchmark: str, only: str | None, *, quick: bool) -> tuple[Scen
 def quickly(every: Sequence[Scenario]) -> tuple[Scenario, ...]:
     """A few, and what shows that our own load generator runs, in a closed loop and by schedule."""
     baseline, *_, numpy_threads = every
-    [batches] = [each for each in every if each.technique == "microbatch"]
     fresh = baseline.but("fresh", "A connection for each request?", keep_alive=False)
-    return (baseline, batches, numpy_threads, fresh, grid.arrivals_of(baseline, (0.3, 0.5))[0])
+    return (baseline, numpy_threads, fresh, grid.arrivals_of(baseline, (0.3, 0.5))[0])
 
 
 def measuring(subjects: dict[ModelName, Subject], conditions: Row, folder: Path) -> Measure:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 LOOPS = 200_000
 MATRIX = np.random.default_rng(1).random((256, 256))
 PRODUCTS = 20
-TRIES = 15
+TRIES = 7
 # A core beside an idle one may run up to twice as fast for a moment. In 39 runs with such a moment before or after, the
 # rate was what it is without: only a slow machine disturbs.
 MOST_SLOWER = 0.05

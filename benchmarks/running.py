@@ -1,11 +1,10 @@
 """All runs of a series: blocks that hold each scenario once, in an order drawn anew for each, void runs repeated."""
 
 import random
+import sys
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-
-from tqdm import tqdm
 
 from benchmarks import validity
 from benchmarks.failures import NotMeasurable
@@ -15,6 +14,7 @@ from benchmarks.series import Series
 
 # A run that the machine disturbed is made again, but not for ever.
 ATTEMPTS = 3
+BAR = 20
 # What a request by schedule costs our own generator, at some thousands a second.
 OWN_CPU_SECONDS = 0.00007
 
@@ -36,6 +36,13 @@ class Budget:
 
     def planned_made(self) -> None:
         self._left -= 1
+
+    def progress(self, planned: int) -> str:
+        """A bar, and the time that is left at the pace so far; told before the run just made is counted off."""
+        left = self._left - 1
+        done = "#" * (BAR * (planned - left) // planned)
+        minutes = (time.monotonic() - self._started) / max(1, self._made) * left / 60
+        return f"[{done:<{BAR}}] {minutes:3.0f} min left"
 
     @property
     def allows_another(self) -> bool:
@@ -63,13 +70,11 @@ def fill(
         for scenario in sorted(order.sample(scenarios, len(scenarios)), key=lambda each: each.arrivals != "closed")
     ]
     budget = Budget(len(planned), seconds)
-    with tqdm(planned, unit="run", dynamic_ncols=True) as progress:
-        for block, scenario in progress:
-            progress.set_description(f"block {block + 1}, {scenario.name}")
-            if scenario.name not in series.left_out and not series.has(block, scenario.name, attempts):
-                said = run(series, scenario, measure, block=block, attempts=attempts, budget=budget)
-                progress.write(said, file=progress.fp)
-            budget.planned_made()
+    for block, scenario in planned:
+        if scenario.name not in series.left_out and not series.has(block, scenario.name, attempts):
+            said = run(series, scenario, measure, block=block, attempts=attempts, budget=budget)
+            print(f"{budget.progress(len(planned))}  {said}", file=sys.stderr, flush=True)
+        budget.planned_made()
     series.finish()
 
 

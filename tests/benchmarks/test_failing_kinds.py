@@ -27,11 +27,8 @@ KINDS = {
     "own": lambda: Own(4, keep_alive=False),
     "poisson": lambda: Schedule("poisson", rate=400.0, seed=1),
 }
-kinds = pytest.mark.parametrize(
-    "kind", [pytest.param(lambda: Wrk(4), id="wrk", marks=needs_wrk), *(
-        pytest.param(kind, id=name) for name, kind in KINDS.items()
-    )]
-)  # fmt: skip
+# Of wrk the like is shown in test_failing_servers.py.
+kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 Kind = Callable[[], Generator]
 
 
@@ -52,7 +49,7 @@ def figures_of(server: FakeServer, kind: Kind, folder: Path) -> dict[str, Any]:
     return window(SCENARIO, server, plan(folder, 1 if isinstance(generator, Wrk) else 0.3), generator)
 
 
-@kinds
+@pytest.mark.parametrize("kind", [pytest.param(lambda: Wrk(4), id="wrk", marks=needs_wrk), *KINDS.values()])
 def test_a_server_that_answers_rightly_yields_a_number(kind: Kind, tmp_path: Path) -> None:
     with fake_server(lambda body, held: RIGHT) as server:
         row = figures_of(server, kind, tmp_path)
@@ -80,7 +77,7 @@ def test_wrong_answers_yield_none(kind: Kind, tmp_path: Path) -> None:
         figures_of(server, kind, tmp_path)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@kinds
 def test_a_wrong_answer_now_and_then_yields_none_where_all_are_checked(kind: Kind, tmp_path: Path) -> None:
     numbers = count()
 
