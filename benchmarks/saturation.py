@@ -5,7 +5,7 @@ from typing import Protocol
 
 from benchmarks.accounting import Accountable, observed
 from benchmarks.failures import GeneratorSaturated
-from benchmarks.generators import Generator, Schedule
+from benchmarks.generators import OWN, Generator, Schedule
 from benchmarks.load_generator.outcome import FEWEST
 from benchmarks.markdown import Row
 from benchmarks.questions import CheckedPlan
@@ -56,7 +56,7 @@ def search(target: Target, plan: CheckedPlan, *, capacity: float, seed: int) -> 
             row = schedule(rate, seed + number, overload=True).load(target.port, plan, seconds_for(plan, rate))
             if not row["void"]:
                 return judged(rate, row, objective)
-        raise GeneratorSaturated(f"at {rate:,.0f} requests/s, below any limit of the server: {row['void'][0]}")
+        raise GeneratorSaturated(f"in the search, at {rate:,.0f} requests/s: {row['void'][0]}")
 
     def searching() -> Row:
         probes = bisected(probe, 0.0, 1.1 * capacity)
@@ -65,7 +65,7 @@ def search(target: Target, plan: CheckedPlan, *, capacity: float, seed: int) -> 
         return {"probes": probes, "confirmations": confirmations, "saturation_per_second": saturation}
 
     found = observed(target, searching)
-    return {**found, "objective_seconds": objective, "void": [], "generator": "forkcast"}
+    return {**found, "objective_seconds": objective, "void": [], "generator": OWN}
 
 
 def seconds_for(plan: CheckedPlan, rate: float) -> float:

@@ -1,7 +1,7 @@
 """A series: the runs of one benchmark in one folder, a file each, written once and never edited."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ class Series:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.head: Document = result_file.load(folder / HEAD)
+        self._runs = [result_file.load(file) for file in sorted(folder.glob("[0-9]*.json"))]
 
     @classmethod
     def begin(
@@ -47,6 +48,7 @@ class Series:
         # Which, unlike a rename, replaces nothing.
         (self.folder / name).hardlink_to(unfinished)
         unfinished.unlink()
+        self._runs.append(run)
 
     def add(self, name: str, measure: Callable[[], Row]) -> None:
         """What is measured once a series, unless it was."""
@@ -65,7 +67,7 @@ class Series:
     @property
     def runs(self) -> list[Row]:
         """In the order in which they were made, the void ones too."""
-        return sorted(self._runs(), key=lambda run: str(run["started"]))
+        return sorted(self._runs, key=lambda run: str(run["started"]))
 
     @property
     def valid(self) -> list[Row]:
@@ -117,10 +119,6 @@ class Series:
         for key, value in given.items():
             if head[key] != value:
                 raise NotResumable(f"{self.name} was begun with another {key}: {head[key]} rather than {value}"[:400])
-
-    def _runs(self) -> Iterator[Row]:
-        for file in sorted(self.folder.glob("[0-9]*.json")):
-            yield result_file.load(file)
 
 
 def plain(scenario: Scenario) -> Row:

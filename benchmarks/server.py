@@ -65,15 +65,15 @@ class Process:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
         """Until each worker has said that it is; raises ServerFailed at the deadline."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         ready: set[str] = set()
         while len(ready) < self.workers:
             if self._process.poll() is not None:
                 raise self.failed(f"the server ended with status {self._process.returncode}")
             if time.monotonic() > deadline:
-                raise self.failed(f"after {START_SECONDS:.0f} s only the workers {sorted(ready)} are ready")
+                raise self.failed(f"after {seconds:.0f} s only the workers {sorted(ready)} are ready")
             slot = self._ready_slot()
             if slot is None:
                 time.sleep(PAUSE_SECONDS)

@@ -26,7 +26,6 @@ from app.input_schema import EXAMPLES, Column, TableInput, TextInput
 from app.runtimes import load_runtime
 from app.runtimes.base import ModelMetadata, Runtime
 from app.settings import ROOT
-from benchmarks.converted import onnx_beside
 from benchmarks.failures import NotMeasurable
 from benchmarks.instances import variations
 from benchmarks.result_file import TRIALS
@@ -82,11 +81,6 @@ def served_model() -> tuple[str, Runtime]:
         return uri, load_runtime(uri, pin=settings.model_sha256, max_bytes=settings.max_model_bytes)
     except ModelNotReady as error:
         raise NotMeasurable(error.reason) from error
-
-
-def onnx_of(subject: Subject) -> Path:
-    """The same model as ONNX, beside the artifact; raises NotMeasurable where it cannot be had."""
-    return onnx_beside(subject.artifact)
 
 
 def bodies_like_example(model: ModelMetadata, count: int, seed: int) -> list[bytes]:

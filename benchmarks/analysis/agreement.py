@@ -12,6 +12,9 @@ from benchmarks.intervals import Ratio
 from benchmarks.markdown import ratio_text, table
 from benchmarks.series import Series
 
+# An interval of 95 % misses once in twenty; two series agree where nine ratios of ten do.
+LEAST_SHARE = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -45,6 +48,10 @@ def render(agreements: list[Agreement]) -> str:
     return "\n".join([*lines, "", f"The intervals overlap on {count} of {len(agreements)} ratios."])
 
 
+def enough(agreements: list[Agreement]) -> bool:
+    return sum(each.overlap is True for each in agreements) >= LEAST_SHARE * len(agreements)
+
+
 def text(ratio: Ratio | None) -> str:
     return "not measured" if ratio is None else ratio_text(ratio)
 
@@ -59,7 +66,7 @@ def main() -> int:
         print(f"not compared: {error}", file=sys.stderr)
         return 1
     print(render(agreements))
-    return 0 if all(each.overlap for each in agreements) else 1
+    return 0 if enough(agreements) else 1
 
 
 if __name__ == "__main__":

@@ -1,20 +1,16 @@
 """The generator's process: a plan on standard input, what was measured or what failed on standard output, as JSON."""
 
-import contextlib
 import gc
 import json
-import os
 import resource
 import sys
 from dataclasses import asdict
 from typing import Any
 
 from benchmarks.failures import NotMeasurable, RunFailed
-from benchmarks.load_generator import answers, outcome, window
+from benchmarks.load_generator import answers, outcome, precedence, window
 from benchmarks.load_generator.plan import Measured, Plan
 from benchmarks.load_generator.records import Records
-
-NICENESS = -5
 
 
 def measure(plan: Plan) -> Measured:
@@ -31,8 +27,6 @@ def measure(plan: Plan) -> Measured:
 
 
 def main() -> int:
-    with contextlib.suppress(PermissionError):
-        os.nice(NICENESS - os.nice(0))
     # Each connection is a descriptor, and an overloaded server answers none of thousands for a while.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -40,6 +34,7 @@ def main() -> int:
     gc.freeze()
     gc.disable()
     plan = Plan.from_json(json.load(sys.stdin))
+    precedence.take(plan.load)
     result: dict[str, Any]
     try:
         result = {"measured": asdict(measure(plan))}

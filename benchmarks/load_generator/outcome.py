@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.processes.cores import usable_cores
 from benchmarks.failures import RequestsFailed
-from benchmarks.load_generator import latencies
+from benchmarks.load_generator import latencies, precedence
 from benchmarks.load_generator.plan import Closed, Measured, Plan
 from benchmarks.load_generator.records import BROKEN, NO_WORKER, NOT_CONNECTED, TIMEOUT, Records
 from benchmarks.load_generator.window import Window
@@ -87,7 +87,7 @@ def measured(plan: Plan, records: Records, window: Window) -> Measured:
         answered_by_worker=answered_by_worker(rows, records),
         cpu_seconds=window.cpu_seconds,
         cpu_share=window.cpu_seconds / seconds / usable_cores(),
-        niceness=window.niceness,
+        precedence=precedence.held(),
         slices=np.histogram(in_time, bins=SLICES, range=(0.0, seconds))[0].tolist(),
         median_first_third_seconds=median_latency(rows, 0, seconds / 3),
         median_last_third_seconds=median_latency(rows, seconds * 2 / 3, seconds),

@@ -91,7 +91,7 @@ class Measured:
     answered_by_worker: dict[str, int]
     cpu_seconds: float
     cpu_share: float
-    niceness: int
+    precedence: str
     slices: list[int]
     median_first_third_seconds: float | None
     median_last_third_seconds: float | None

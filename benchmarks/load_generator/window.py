@@ -1,7 +1,6 @@
 """One window of load, from the plan to what it yields."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ class Window:
     started: float
     cpu_seconds: float
     connections_opened: int
-    niceness: int
 
 
 def run(plan: Plan, bodies: Sequence[bytes], records: Records) -> Window:
@@ -52,7 +50,7 @@ async def _asked(plan: Plan, bodies: Sequence[bytes], records: Records) -> Windo
         exchange.give_up_late()
     loop.stop()
     exchange.close()
-    return Window(started, spent, exchange.connections_opened, os.nice(0))
+    return Window(started, spent, exchange.connections_opened)
 
 
 def _exchange(plan: Plan, bodies: Sequence[bytes], records: Records) -> Exchange:

@@ -21,6 +21,7 @@ class FakeServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     workers = 1
+    status_of_get = 200
 
     def __init__(self, answers: Answers) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -51,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     server: FakeServer
 
     def do_GET(self) -> None:
-        self.reply(200, self.server.exposition().encode())
+        self.reply(self.server.status_of_get, self.server.exposition().encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -78,6 +79,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
+
+
+class UnreadyServer(FakeServer):
+    """Its model is not loaded."""
+
+    status_of_get = 503
 
 
 class RespawningServer(FakeServer):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.analysis.agreement import agree, render
+from benchmarks.analysis.agreement import Agreement, agree, enough, render
 from benchmarks.analysis.cells import (
     Cells,
     corrected_throughput,
@@ -12,7 +12,7 @@ from benchmarks.analysis.cells import (
     throughput,
 )
 from benchmarks.analysis.gains import gains
-from benchmarks.analysis.headline import headlines
+from benchmarks.analysis.headline import Headline, headlines
 from benchmarks.analysis.scaling import enough_workers, ladders, speedups
 from benchmarks.comparable import NotComparable
 from benchmarks.intervals import Interval, Ratio
@@ -149,6 +149,13 @@ def test_series_that_differ_in_one_cell_are_apart_on_its_ratios(tmp_path: Path) 
         "CPU per request, numpy-threads to numpy",
     ]
     assert "overlap on 8 of 10 ratios" in render(agreements)
+
+
+@pytest.mark.parametrize(("overlaps", "agreed"), [([True] * 9 + [False], True), ([True] * 8 + [False, None], False)])
+def test_two_series_agree_where_nine_ratios_of_ten_do(overlaps: list[bool | None], agreed: bool) -> None:
+    ratio = Headline("throughput", "threads", "baseline", Ratio(1.0, 0.9, 1.1))
+
+    assert enough([Agreement(ratio, ratio, overlap) for overlap in overlaps]) is agreed
 
 
 def test_where_one_series_lacks_a_cell_they_neither_agree_nor_differ(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 
 from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
+from benchmarks.converted import onnx_beside
 from benchmarks.failures import WrongAnswer
 from benchmarks.http_client import Reply
 from benchmarks.questions import Style, bodies, questions
-from benchmarks.subjects import Subject, onnx_of
+from benchmarks.subjects import Subject
 from benchmarks.workload import Question
 from tests.conftest import TEXTS
 
@@ -86,7 +87,7 @@ def test_a_technique_answers_one_and_several_as_the_estimator_does_or_predicts_n
 def test_a_converted_model_is_answered_with_too(baseline: ImportBaseline, table: Subject) -> None:
     pytest.importorskip("skl2onnx")
 
-    with TestClient(baseline("onnx", onnx_of(table)).app) as client:
+    with TestClient(baseline("onnx", onnx_beside(table.artifact)).app) as client:
         for question in questions_of(table):
             check(client, question)
 

@@ -22,6 +22,7 @@ from tests.benchmarks.fake_server import (
     FakeServer,
     HoldingServer,
     RespawningServer,
+    UnreadyServer,
     fake_server,
 )
 
@@ -154,6 +155,18 @@ def test_a_server_with_a_process_too_few_or_too_many_has_failed(tmp_path: Path) 
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         with pytest.raises(ServerFailed, match="1 processes rather than 4"):
             Server(process, port=1, ops_port=2, workers=2, log=log).pids()
+        process.communicate(b"\n")
+
+
+def test_a_server_whose_model_is_not_loaded_has_failed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("model not loaded")
+    with (
+        fake_server(lambda body, held: RIGHT, UnreadyServer) as unready,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
+    ):
+        with pytest.raises(ServerFailed, match=r"only the workers \[\] are ready.*\nmodel not loaded"):
+            Server(process, port=unready.port, ops_port=2, workers=1, log=log).wait_until_ready(0.2)
         process.communicate(b"\n")
 
 

@@ -4,8 +4,7 @@ import importlib.util
 import json
 import shutil
 import sys
-import time
-from contextlib import suppress
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from benchmarks.subjects import Subject
 from benchmarks.workload import check_answers, write_bodies
 from tests.benchmarks.light_estimator import FirstColumn
 from tests.benchmarks.test_baselines import NOTHING, ROWS, questions_of
+from tests.waiting import wait_until
 
 needs_redis = pytest.mark.skipif(
     shutil.which("redis-server") is None or importlib.util.find_spec("redis") is None,
@@ -41,13 +41,15 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 
 def wait_until_gone(pids: tuple[int, ...]) -> None:
+    wait_until(lambda: all(map(gone, pids)), seconds=20, told=lambda: f"{[*filterfalse(gone, pids)]} are still there")
+
+
+def gone(pid: int) -> bool:
     """Those that nobody waits for may remain as zombies."""
-    deadline = time.monotonic() + 20
-    for pid in pids:
-        with suppress(OSError):
-            while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z":
-                assert time.monotonic() < deadline, f"{pid} is still there"
-                time.sleep(0.02)
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
+    except OSError:
+        return True
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from sklearn.tree import DecisionTreeClassifier
 from app.input_schema import Column, TableInput
 from app.runtimes import load_runtime
 from app.runtimes.base import ModelMetadata
+from benchmarks.converted import onnx_beside
 from benchmarks.failures import NotMeasurable
 from benchmarks.questions import clear, expected
-from benchmarks.subjects import ESTIMATORS, Subject, bodies_like_example, fitted, onnx_of, subject, table_bodies
+from benchmarks.subjects import ESTIMATORS, Subject, bodies_like_example, fitted, subject, table_bodies
 from tests.benchmarks.small_subjects import FRAME, ROWS, subject_of
 
 
@@ -88,9 +89,9 @@ def test_a_converted_model_answers_as_the_estimator_does(name: str, tmp_path: Pa
     subject = replace(subject_of(model, tmp_path), bodies=table_bodies(500, seed=1))
     asked = clear(subject, 1e-4)
 
-    file = onnx_of(subject)
+    file = onnx_beside(subject.artifact)
 
-    assert onnx_of(subject) == file
+    assert onnx_beside(subject.artifact) == file
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     [rows] = session.get_inputs()
     precision = np.float64 if rows.type == "tensor(double)" else np.float32
@@ -110,20 +111,18 @@ def test_a_row_beside_a_threshold_takes_the_same_branch_of_a_converted_tree(tmp_
     # The threshold is 0.15, and the next number of single precision above it is the nearest to it.
     beside = np.array([[0.15]], dtype=np.float32)
 
-    session = onnxruntime.InferenceSession(onnx_of(subject_of(boosted, tmp_path)))
+    session = onnxruntime.InferenceSession(onnx_beside(subject_of(boosted, tmp_path).artifact))
 
     assert session.run(None, {"rows": beside})[0].tolist() == boosted.predict(beside).tolist() == [True]
 
 
 def test_a_model_of_texts_has_no_onnx_file(text_artifact: Path) -> None:
-    metadata = load_runtime(str(text_artifact), pin=None, max_bytes=2**30).metadata
-
     with pytest.raises(NotMeasurable, match="no classifier of a table"):
-        onnx_of(Subject(text_artifact, metadata, []))
+        onnx_beside(text_artifact)
 
 
 def test_a_model_that_skl2onnx_does_not_know_has_none_either(tmp_path: Path) -> None:
     pytest.importorskip("skl2onnx")
 
     with pytest.raises(NotMeasurable, match="cannot be converted"):
-        onnx_of(subject_of(DummyClassifier().fit(ROWS, ROWS[:, 0] > 0), tmp_path))
+        onnx_beside(subject_of(DummyClassifier().fit(ROWS, ROWS[:, 0] > 0), tmp_path).artifact)

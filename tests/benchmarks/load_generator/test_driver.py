@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from benchmarks.load_generator import driver
 from benchmarks.load_generator.plan import Closed, Open
 from benchmarks.processes import tree
 from benchmarks.workload import write_bodies
-from tests.benchmarks.load_generator.asked import BODIES, expected, plan
+from tests.benchmarks.load_generator.asked import BODIES, CLOSED, OPEN, expected, plan
 from tests.benchmarks.load_generator.raw_server import RIGHT, answer, raw_server
 
 
@@ -26,6 +27,18 @@ def test_a_window_of_another_process_yields_its_numbers(tmp_path: Path) -> None:
 
     assert figures.requests == len(server.asked) == 20
     assert figures.answered_by_worker == {"1": 20}
+
+
+@pytest.mark.skipif(
+    subprocess.run(["chrt", "--rr", "1", "true"], capture_output=True).returncode != 0,
+    reason="this user may not run anything in real time",
+)
+@pytest.mark.parametrize(("load", "precedence"), [(CLOSED, "nice -5"), (OPEN, "real time")])
+def test_what_is_due_at_a_moment_waits_for_no_other_process(
+    load: Closed | Open, precedence: str, tmp_path: Path
+) -> None:
+    with raw_server(lambda number: answer()) as server:
+        assert driver.measured(plan(server.port, tmp_path, load=load)).precedence == precedence
 
 
 def test_a_failure_over_there_is_the_same_failure_here(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ SECONDS = 10.0
 
 
 def window(cpu_seconds: float) -> Window:
-    return Window(started=1.0, cpu_seconds=cpu_seconds, connections_opened=1, niceness=0)
+    return Window(started=1.0, cpu_seconds=cpu_seconds, connections_opened=1)
 
 
 @pytest.mark.parametrize(("lag", "p50_seconds"), [(0.0009, 0.001), (0.0049, 0.1)])
