@@ -2,7 +2,7 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-report load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-report load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -50,6 +50,9 @@ check: lint types readme test ## lint, types and tests: what CI runs
 
 bench: .venv/.installed-bench ## measure threads against processes on MODEL_URI (some 12 minutes; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.bench $(if $(RESUME),--resume "$(RESUME)")
+
+bench-claims: .venv/.installed-bench ## of bench-full only what is said elsewhere, with verdicts (some 80 minutes; RESUME=folder goes on)
+	@$(PYTHON_RUN) -m benchmarks.bench claims $(if $(RESUME),--resume "$(RESUME)")
 
 bench-full: .venv/.installed-bench ## every technique, model, size and load: hours; RESUME=folder goes on, ONLY='text-*' picks
 	@$(PYTHON_RUN) -m benchmarks.bench full $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only "$(ONLY)")

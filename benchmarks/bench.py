@@ -10,7 +10,9 @@ from pathlib import Path
 
 from app.environment import SettingsInvalid
 from app.errors import ForkcastError
+from app.processes.cores import usable_cores
 from benchmarks import generators, grid
+from benchmarks.analysis.claimed import cells_of_claims
 from benchmarks.cell import measured
 from benchmarks.environment import environment
 from benchmarks.experiments import experiments
@@ -28,8 +30,12 @@ MOST_SECONDS = 14 * 60.0
 
 
 def scenarios_of(benchmark: str, only: str | None, *, quick: bool) -> tuple[Scenario, ...]:
-    """The six of `bench`, or the grid of `full`; `only` is a pattern of names, which brings what their rates need."""
-    every = headline() if benchmark == "bench" else grid.full()
+    """
+    The six of `bench`, the grid of `full`, or of it what the `claims` rest on.
+
+    `only` is a pattern of names, which brings what their rates need.
+    """
+    every = {"bench": headline, "claims": claimed, "full": grid.full}[benchmark]()
     if quick:
         return quickly(every)
     if only is None:
@@ -37,6 +43,11 @@ def scenarios_of(benchmark: str, only: str | None, *, quick: bool) -> tuple[Scen
     wanted = {each.name for each in every if fnmatch.fnmatch(each.name, only)}
     wanted |= {each.capacity_of for each in every if each.name in wanted}
     return tuple(each for each in every if each.name in wanted)
+
+
+def claimed() -> tuple[Scenario, ...]:
+    named = cells_of_claims(usable_cores())
+    return tuple(each for each in grid.full() if each.name in named)
 
 
 def quickly(every: Sequence[Scenario]) -> tuple[Scenario, ...]:
@@ -106,7 +117,7 @@ def benchmarked(options: argparse.Namespace, conditions: Row, scenarios: Sequenc
             series, scenarios, measuring(subjects, conditions, Path(folder)), blocks=conditions["repetitions"],
             attempts=1 if quick else ATTEMPTS, seconds=MOST_SECONDS if options.benchmark == "bench" else None,
         )  # fmt: skip
-    if options.benchmark == "full" and not quick:
+    if options.benchmark != "bench" and not quick:
         series.add(EXPERIMENTS, experiments)
     publish(series)
     for name, why in series.left_out.items():
@@ -117,7 +128,9 @@ def benchmarked(options: argparse.Namespace, conditions: Row, scenarios: Sequenc
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
-    parser.add_argument("benchmark", nargs="?", choices=("bench", "full"), default="bench", help="default: bench")
+    parser.add_argument(
+        "benchmark", nargs="?", choices=("bench", "claims", "full"), default="bench", help="default: bench"
+    )
     parser.add_argument("--quick", action="store_true", help="about a minute, to show that it runs; no result")
     parser.add_argument("--only", metavar="PATTERN", help="scenarios whose name matches, as text-*; no result")
     parser.add_argument("--repetitions", type=int, default=5, help="fresh servers for each scenario (default: 5)")

@@ -1,10 +1,10 @@
 """What is said elsewhere about serving models, and the cells that test it."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from benchmarks.analysis.cells import Cells, Figure, memory, p50, p99, throughput
+from benchmarks.analysis.cells import Figure, memory, p50, p99, throughput
 from benchmarks.analysis.verdicts import Claim, Evidence, Rule, above, at_least, at_most, below, between, judged
-from benchmarks.intervals import Interval, median_interval
+from benchmarks.intervals import Interval, Ratio, median_interval
 
 # A plain `def` route is fine where it answers nearly as many, nearly as fast.
 FINE_THROUGHPUT = 0.95
@@ -15,7 +15,19 @@ CLAIMED_SECONDS = 0.4
 CLAIMED_THREADS_A_CORE = 5
 
 
-def claims(cells: Cells, experiments: dict[str, Any] | None) -> list[Claim]:
+class Ratios(Protocol):
+    """As `Cells` has them: how many workers or threads are one a core, and what was measured of two cells."""
+
+    @property
+    def cores(self) -> int: ...
+
+    @property
+    def many(self) -> int: ...
+
+    def ratio(self, name: str, against: str, figure: Figure) -> Ratio | None: ...
+
+
+def claims(cells: Ratios, experiments: dict[str, Any] | None) -> list[Claim]:
     """`experiments` is what benchmarks.experiments measured beside the series, None where it did not."""
     return [
         to_thread(cells), more_workers_than_cores(cells), def_routes(cells), onnx(cells), forest_threads(cells),
@@ -27,7 +39,7 @@ def claims(cells: Cells, experiments: dict[str, Any] | None) -> list[Claim]:
 class Comparison:
     """Two cells of a series, of which figures are compared."""
 
-    def __init__(self, cells: Cells, measured: str, baseline: str) -> None:
+    def __init__(self, cells: Ratios, measured: str, baseline: str) -> None:
         self._cells, self._names = cells, (measured, baseline)
 
     def evidence(self, what: str, figure: Figure, asked: str, rule: Rule, *, counts: bool = True) -> Evidence:
@@ -35,7 +47,7 @@ class Comparison:
         return Evidence(what, self._names, asked, ratio, judged(ratio, rule), counts)
 
 
-def to_thread(cells: Cells) -> Claim:
+def to_thread(cells: Ratios) -> Claim:
     pairs = [("one worker", ""), (f"{cells.many} workers", f"-w{cells.many}")]
     found = [
         Comparison(cells, f"text-to_thread{suffix}", f"text-blocking{suffix}").evidence(
@@ -46,7 +58,7 @@ def to_thread(cells: Cells) -> Claim:
     return Claim("asyncio.to_thread gives 3 to 5 times", tuple(found))
 
 
-def more_workers_than_cores(cells: Cells) -> Claim:
+def more_workers_than_cores(cells: Ratios) -> Claim:
     rule = 2 * cells.cores + 1
     found = [
         Comparison(cells, f"text-{technique}-w{rule}", f"text-{technique}-w{cells.many}").evidence(
@@ -57,7 +69,7 @@ def more_workers_than_cores(cells: Cells) -> Claim:
     return Claim("use 2n + 1 workers", tuple(found), f"n is the number of cores, {cells.cores} here.")
 
 
-def def_routes(cells: Cells) -> Claim:
+def def_routes(cells: Ratios) -> Claim:
     found = []
     for model in ("text", "forest-64", "numpy-64"):
         pair = Comparison(cells, f"{model}-def_route", f"{model}-blocking")
@@ -69,7 +81,7 @@ def def_routes(cells: Cells) -> Claim:
     return Claim("def routes are fine for inference", tuple(found), f"Fine: against an async route, {fine}.")
 
 
-def onnx(cells: Cells) -> Claim:
+def onnx(cells: Ratios) -> Claim:
     names = [f"{model}{rows}" for model in ("forest", "boosting", "numpy") for rows in ("", "-64")]
     found = [
         Comparison(cells, f"{name}-onnx", f"{name}-blocking").evidence(
@@ -80,7 +92,7 @@ def onnx(cells: Cells) -> Claim:
     return Claim("ONNX is faster", tuple(found), "Both behind FastAPI, in an async route.")
 
 
-def forest_threads(cells: Cells) -> Claim:
+def forest_threads(cells: Ratios) -> Claim:
     found = [
         Comparison(cells, f"{name}-threads-{count}", f"{name}-threads-1").evidence(
             f"throughput of {count} threads to one, {name}", throughput, "above 1", above(1), counts=name == "forest-64"
@@ -91,14 +103,14 @@ def forest_threads(cells: Cells) -> Claim:
     return Claim("more threads help forests", tuple(found), "The other models stand beside, and decide nothing.")
 
 
-def preload(cells: Cells) -> Claim:
+def preload(cells: Ratios) -> Claim:
     alone = f"forest-blocking-w{cells.many}"
     pair = Comparison(cells, f"{alone}-preload", alone)
     found = pair.evidence("memory of all processes (PSS)", memory, "below 1", below(1))
     return Claim("preload saves memory", (found,))
 
 
-def batching(cells: Cells) -> Claim:
+def batching(cells: Ratios) -> Claim:
     found = [
         Comparison(cells, f"{model}-microbatch{suffix}", f"{model}-inline{suffix}").evidence(
             f"{name}, {model}, {where}", figure, "at most 0.6", at_most(0.6)
@@ -110,7 +122,7 @@ def batching(cells: Cells) -> Claim:
     return Claim("batching lowers latency by 40 to 60 %", tuple(found), "In a closed loop, one worker.")
 
 
-def caching(cells: Cells) -> Claim:
+def caching(cells: Ratios) -> Claim:
     pair = Comparison(cells, "text-default-cached", "text-default")
     found = (
         pair.evidence("p50", p50, "at most 0.8", at_most(0.8)),
@@ -123,7 +135,7 @@ def caching(cells: Cells) -> Claim:
     return Claim("feature caching lowers latency by 20 to 30 %", found, remark)
 
 
-def logging(cells: Cells) -> Claim:
+def logging(cells: Ratios) -> Claim:
     pair = Comparison(cells, "text-default-logged", "text-default")
     found = pair.evidence("throughput", throughput, "0.90 to 0.95", between(0.90, 0.95))
     return Claim("logging costs 5 to 10 %", (found,), "A line for each request.")

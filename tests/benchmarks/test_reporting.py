@@ -230,6 +230,14 @@ def test_a_quick_series_has_no_report(tmp_path: Path) -> None:
     assert newest_or_none("full", tmp_path) is None
 
 
+def test_the_cells_of_the_claims_stand_in_until_the_grid_is_measured(tmp_path: Path) -> None:
+    claimed = series(tmp_path / "claims-20260102T000000", full(2), {}, benchmark="claims")
+    assert newest_or_none("full", tmp_path).name == claimed.name
+
+    grid = series(tmp_path / "full-20260101T000000", full(2), {}, benchmark="full")
+    assert newest_or_none("full", tmp_path).name == grid.name
+
+
 def test_text_is_escaped_in_html_and_marked_in_both_forms() -> None:
     blocks = [
         Heading("A & B", 1),

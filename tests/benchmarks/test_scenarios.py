@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import pytest
 
+from app.processes.cores import usable_cores
+from benchmarks.analysis.claimed import cells_of_claims
 from benchmarks.bench import quickly, scenarios_of
 from benchmarks.grid import full
 from benchmarks.scenarios import Scenario, headline
@@ -27,6 +29,18 @@ def test_each_scenario_is_one_field_away_from_what_it_is_compared_against(scenar
     for scenario in scenarios:
         if scenario.against:
             assert len(changed(scenario, named[scenario.against])) == 1, scenario
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16])
+def test_what_the_claims_rest_on_is_in_the_grid(cores: int) -> None:
+    wanted = cells_of_claims(cores)
+
+    assert {"text-to_thread", "forest-64-threads-8", "text-default-cached"} < wanted
+    assert wanted <= {scenario.name for scenario in full(cores)}
+
+
+def test_of_the_grid_only_what_the_claims_rest_on_is_measured_for_them() -> None:
+    assert {each.name for each in scenarios_of("claims", None, quick=False)} == cells_of_claims(usable_cores())
 
 
 @pytest.mark.parametrize("cores", [1, 2, 16])
