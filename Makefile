@@ -2,14 +2,17 @@
 
 PYTHON_RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-report load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
-serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT
-	@$(PYTHON_RUN) -m app.demo --if-needed
-	@[ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
+# The settings in a file, as `make tune` writes one, are put over those of the environment.
+WITH_ENV_FILE = $(if $(ENV_FILE),set -a; . "$$(readlink -f "$(ENV_FILE)")"; set +a;)
+
+serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT; with the settings in ENV_FILE, if given
+	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.demo --if-needed
+	@$(WITH_ENV_FILE) [ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
 
 reload: .venv/.installed ## have the running server prove and serve the model at MODEL_URI; MODEL=new.joblib goes there first
 	@$(PYTHON_RUN) -m app.reload $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)")
@@ -24,8 +27,8 @@ train: .venv/.installed ## train on your own file: DATA=reviews.csv, or DATA=tab
 	@test -n "$(DATA)" || { echo "make: say which file: make train DATA=reviews.csv" >&2; exit 1; }
 	@$(PYTHON_RUN) -m app.training --data "$(DATA)" $(if $(TARGET),--target "$(TARGET)") $(if $(OUT),--out "$(OUT)")
 
-check-config: .venv/.installed ## print the settings in force, their source, and what will be started
-	@$(PYTHON_RUN) -m app.check_config
+check-config: .venv/.installed ## print the settings in force, their source, and what will be started (ENV_FILE as for serve)
+	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.check_config
 
 test: .venv/.installed-dev ## run all tests
 	@$(PYTHON_RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
@@ -69,6 +72,9 @@ bench-agreement: .venv/.installed-bench ## on how many headline ratios do two re
 bench-models: .venv/.installed-bench ## judge the default model on DATA, labelled reviews that it has never seen
 	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
 
+bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on three models (some 40 minutes)
+	@$(PYTHON_RUN) -m benchmarks.tuning.claim
+
 bench-report: .venv/.installed-bench ## render REPORT.md, report.html and README.md from the newest results
 	@$(PYTHON_RUN) -m benchmarks.reporting
 	@$(PYTHON_RUN) -m benchmarks.report
@@ -84,6 +90,12 @@ bench-acceleration: .venv/.installed-bench ## measure against FastAPI, and each 
 
 bench-account: .venv/.installed-bench ## measure what each part of a request costs (some 4 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.account $(if $(BEFORE),--compare "$(BEFORE)" "$(AFTER)")
+
+tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned.env (some 8 minutes); PAYLOAD= ROWS= OBJECTIVE_MS= MEMORY_MB= OUT=
+	@$(PYTHON_RUN) -m app.demo --if-needed
+	@$(PYTHON_RUN) -m benchmarks.tuning $(if $(PAYLOAD),--payload "$(PAYLOAD)") $(if $(ROWS),--rows "$(ROWS)") \
+		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \
+		$(if $(MEMORY_MB),--memory-mb "$(MEMORY_MB)") $(if $(EXHAUSTIVE),--exhaustive) $(if $(OUT),--out "$(OUT)")
 
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)
 	@$(PYTHON_RUN) -m benchmarks.load $(if $(HOST_URL),--url "$(HOST_URL)") $(if $(PROFILE),--profile "$(PROFILE)")

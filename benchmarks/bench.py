@@ -91,10 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         "seed": options.seed,
     }
     scenarios = scenarios_of(options.benchmark, options.only, quick=options.quick)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C: no server is left behind. What nohup ignores stays ignored.
-        if signal.getsignal(ending) is signal.SIG_DFL:
-            signal.signal(ending, signal.default_int_handler)
+    interruptible()
     try:
         return benchmarked(options, conditions, scenarios)
     except KeyboardInterrupt:
@@ -103,6 +100,13 @@ def main(arguments: Sequence[str]) -> int:
     except (RunFailed, NotResumable, ForkcastError, SettingsInvalid, OSError) as error:
         print(f"no result: {error}", file=sys.stderr)
         return 1
+
+
+def interruptible() -> None:
+    """Other endings are as Ctrl-C: no server is left behind. What nohup ignores stays ignored."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, signal.default_int_handler)
 
 
 def benchmarked(options: argparse.Namespace, conditions: Row, scenarios: Sequence[Scenario]) -> int:

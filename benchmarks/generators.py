@@ -83,17 +83,21 @@ class Schedule:
 
     exact = True
 
-    def __init__(self, arrivals: str, *, rate: float, seed: int, overload: bool = False) -> None:
+    def __init__(
+        self, arrivals: str, *, rate: float, seed: int, overload: bool = False,
+        timeout_seconds: float = driver.TIMEOUT_SECONDS,
+    ) -> None:  # fmt: skip
         self._arrivals: Any = arrivals
         self._rate = rate
         self._seed = seed
+        self._timeout_seconds = timeout_seconds
         self.overload = overload
 
     def load(self, port: int, plan: CheckedPlan, seconds: float) -> Row:
         return figures(driver.open_loop(
             port=port, path=plan.path, bodies=plan.bodies, expected=plan.expected, seconds=seconds,
-            arrivals=self._arrivals, rate=self._rate, seed=self._seed, refusals_allowed=True,
-            errors_allowed=self.overload, tolerance=plan.tolerance,
+            arrivals=self._arrivals, rate=self._rate, seed=self._seed, timeout_seconds=self._timeout_seconds,
+            refusals_allowed=True, errors_allowed=self.overload, tolerance=plan.tolerance,
         ))  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def search(target: Target, plan: CheckedPlan, *, capacity: float, seed: int) -> 
     """
     idle = schedule(UNLOADED * capacity, seed, overload=False)
     unloaded = idle.load(target.port, plan, plan.window_seconds)
-    objective = max(TIMES_UNLOADED * unloaded["p50_seconds"], LEAST_OBJECTIVE_SECONDS)
+    objective = objective_of(unloaded["p50_seconds"])
     number = 0
 
     def probe(rate: float) -> Row:
@@ -53,7 +53,9 @@ def search(target: Target, plan: CheckedPlan, *, capacity: float, seed: int) -> 
         nonlocal number
         for _ in range(TRIES):
             number += 1
-            row = schedule(rate, seed + number, overload=True).load(target.port, plan, seconds_for(plan, rate))
+            row = schedule(rate, seed + number, overload=True).load(
+                target.port, plan, seconds_for(plan.window_seconds, rate)
+            )
             if not row["void"]:
                 return judged(rate, row, objective)
         raise GeneratorSaturated(f"in the search, at {rate:,.0f} requests/s: {row['void'][0]}")
@@ -68,20 +70,25 @@ def search(target: Target, plan: CheckedPlan, *, capacity: float, seed: int) -> 
     return {**found, "objective_seconds": objective, "void": [], "generator": OWN}
 
 
-def seconds_for(plan: CheckedPlan, rate: float) -> float:
+def seconds_for(window_seconds: float, rate: float) -> float:
     """The window, or as long as it takes for a p99 to mean something."""
-    return max(plan.window_seconds, FEWEST[99] * MORE / rate)
+    return max(window_seconds, FEWEST[99] * MORE / rate)
 
 
 def schedule(rate: float, seed: int, *, overload: bool) -> Generator:
     return Schedule("poisson", rate=rate, seed=seed, overload=overload)
 
 
-def bisected(probe: Probe, low: float, high: float) -> list[Row]:
-    """Probes between a rate that is met and one that is not, until they are 3 % apart, or hardly any rate is left."""
+def objective_of(unloaded_seconds: float) -> float:
+    """Of the p99, in seconds, from the p50 of an idle server."""
+    return max(TIMES_UNLOADED * unloaded_seconds, LEAST_OBJECTIVE_SECONDS)
+
+
+def bisected(probe: Probe, low: float, high: float, precision: float = PRECISION) -> list[Row]:
+    """Probes between a rate that is met and one that is not, until they are so near, or hardly any rate is left."""
     probes: list[Row] = []
     floor = LEAST_SOUGHT * high
-    while high - low > PRECISION * high and high > floor:
+    while high - low > precision * high and high > floor:
         rate = (low + high) / 2
         probes.append(probe(rate))
         low, high = (rate, high) if probes[-1]["passed"] else (low, rate)
@@ -101,8 +108,12 @@ def confirmed(probe: Probe, rate: float) -> tuple[float, list[Row]]:
     return rate, probes
 
 
-def judged(rate: float, row: Row, objective: float) -> Row:
-    """Whether a window kept the objective, and if not, what it was that failed first."""
+def judged(rate: float, row: Row, objective: float, *, least_growth_seconds: float = 0.0) -> Row:
+    """
+    Whether a window kept the objective, and if not, what it was that failed first.
+
+    A queue has grown only where the wait did by more than `least_growth_seconds`: in short windows it goes up and down.
+    """
     offered = row["offered_per_second"] * row["seconds"]
     failed = row["refused"] + sum(row["errors"].values())
     first, last = row["median_first_third_seconds"], row["median_last_third_seconds"]
@@ -110,7 +121,9 @@ def judged(rate: float, row: Row, objective: float) -> Row:
         f"p99 over {objective * 1e3:.0f} ms": row["p99_seconds"] is None or row["p99_seconds"] > objective,
         "requests failed or were refused": failed > MOST_FAILED * offered,
         "fewer answers than requests": row["requests"] < LEAST_ACHIEVED * offered,
-        "the queue grew": first is None or last is None or last > MOST_BACKLOG * first,
+        "the queue grew": first is None
+        or last is None
+        or last > max(MOST_BACKLOG * first, first + least_growth_seconds),
     }
     why = next((fault for fault, true in faults.items() if true), "")
     return {

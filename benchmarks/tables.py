@@ -7,6 +7,7 @@ from benchmarks.account import table as account_table
 from benchmarks.comparable import check_comparable
 from benchmarks.markdown import figure_rows, machine, percent, table
 from benchmarks.result_file import Document
+from benchmarks.tuning import table as tune_table
 
 MEBI = 2**20
 
@@ -63,4 +64,5 @@ RENDERERS: dict[str, Callable[[Sequence[Document]], str]] = {
     "generator": engine,
     "acceleration": acceleration_table.render,
     "account": account_table.render,
+    "tune": tune_table.render,
 }

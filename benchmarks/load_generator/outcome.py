@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.processes.cores import usable_cores
-from benchmarks.failures import RequestsFailed
+from benchmarks.failures import AllRefused, RequestsFailed
 from benchmarks.load_generator import latencies, precedence
 from benchmarks.load_generator.plan import Closed, Measured, Plan
 from benchmarks.load_generator.records import BROKEN, NO_WORKER, NOT_CONNECTED, TIMEOUT, Records
@@ -61,7 +61,7 @@ def measured(plan: Plan, records: Records, window: Window) -> Measured:
     """Raises RequestsFailed where nothing is left to tell a latency of."""
     rows = Rows(plan, records, window)
     if rows.refused.all():
-        raise RequestsFailed(f"all of {len(rows.status):,} requests were refused")
+        raise AllRefused(f"all of {len(rows.status):,} requests were refused")
     histogram = latencies.histogram(rows.latency[~rows.refused])
     seconds = plan.seconds
     in_time = rows.done[rows.good & (rows.done < seconds)]

@@ -89,3 +89,10 @@ def test_a_window_that_breaks_one_rule_fails_and_says_which(fault: dict[str, Any
     probe = judged(100.0, WINDOW | fault, 0.025)
 
     assert (probe["passed"], probe["why"]) == (False, why)
+
+
+@pytest.mark.parametrize(("last", "why"), [(0.014, ""), (0.016, "the queue grew")])
+def test_in_a_short_window_a_queue_has_grown_only_where_the_wait_did_by_enough(last: float, why: str) -> None:
+    row = WINDOW | {"median_last_third_seconds": last}
+
+    assert judged(100.0, row, 0.025, least_growth_seconds=0.005)["why"] == why

@@ -23,6 +23,7 @@ from app.settings import ROOT, Settings
 
 UNIT = ROOT / "deploy/systemd/forkcast.service"
 SOCKETS = UNIT.with_suffix(".socket")
+TUNED = UNIT.with_name("tuned.conf")
 INSTALLED = "/opt/forkcast/"
 SYSTEMD_UNITS = Path("/usr/lib/systemd/system")
 READ_TIMEOUTS = """
@@ -66,6 +67,9 @@ def test_systemd_verifies_the_unit_without_a_word(tmp_path, unit):
     shutil.copytree(SYSTEMD_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
     for each in (UNIT, SOCKETS):
         shutil.copy(each, tmp_path / "usr/lib/systemd/system")
+    drop_ins = tmp_path / "etc/systemd/system/forkcast.service.d"
+    drop_ins.mkdir(parents=True)
+    shutil.copy(TUNED, drop_ins)
     for executable in executables():
         copy = tmp_path / executable.removeprefix("/")
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,84 @@
+"""`make bench-tune`: is what `make tune` chooses within 5 % of the best of all candidates? On three models."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from app.environment import SettingsInvalid
+from app.errors import ForkcastError
+from app.processes.cores import usable_memory
+from benchmarks import generators, result_file
+from benchmarks.bench import INTERRUPTED, interruptible
+from benchmarks.engine.figures import Figure
+from benchmarks.environment import environment
+from benchmarks.failures import RunFailed
+from benchmarks.markdown import Row, ratio_text
+from benchmarks.report import publish
+from benchmarks.scenarios import ModelName
+from benchmarks.subjects import subject
+from benchmarks.tuning.exhaustive import Exhausted, exhausted
+from benchmarks.tuning.record import recorded
+from benchmarks.tuning.tuning import EFFORT, Demand, Effort, Tuned, Tuning
+
+MODELS: tuple[ModelName, ...] = ("text", "forest", "boosting")
+LEAST = 0.95
+
+
+def run(models: Sequence[ModelName], *, seed: int, effort: Effort = EFFORT) -> result_file.Document:
+    """Each model is tuned for, and then all of its candidates are searched."""
+    subjects = {name: subject(name, seed=seed) for name in models}
+    demand = Demand(memory_bytes=usable_memory())
+    document = {
+        "benchmark": "tune",
+        "environment": environment(subjects[models[0]].metadata, generators.described()),
+        "conditions": {"quick": set(models) != set(MODELS), "seed": seed},
+    }
+    tunings: list[Row] = []
+    figures: list[Figure] = []
+    for name in models:
+        print(name, file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="forkcast-tune-") as folder:
+            tuning = Tuning(subjects[name], demand, effort=effort, seed=seed, folder=Path(folder))
+            tuned = tuning.tuned()
+            against = exhausted(tuning, tuned)
+        tunings.append({"model": name, **recorded(tuned, against)})
+        figures.append(figure(name, tuned, against))
+    return {**document, "tunings": tunings, "figures": [asdict(each) for each in figures]}
+
+
+def figure(name: str, tuned: Tuned, against: Exhausted) -> Figure:
+    choice = tuned.choice.candidate
+    best = "it is the best" if against.best == choice else f"{ratio_text(against.ratio)}, the best: {against.best.name}"
+    return Figure(
+        f"{name}: {choice.name}, against the best of all {len(against.trials)}", f"at least {LEAST}", best,
+        against.ratio.value >= LEAST,
+    )  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning.claim", description=__doc__)
+    parser.add_argument(
+        "--only", nargs="+", choices=get_args(ModelName), metavar="MODEL", help="of those there are; no result"
+    )
+    parser.add_argument("--seed", type=int, default=20, help="of the order of candidates and requests (default: 20)")
+    options = parser.parse_args(arguments)
+    models = options.only or MODELS
+    try:
+        interruptible()
+        document = run(models, seed=options.seed)
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except (RunFailed, ForkcastError, SettingsInvalid, OSError) as error:
+        print(f"no result: {error}", file=sys.stderr)
+        return 1
+    publish(document, result_file.new_file("tune", trial=options.only is not None))
+    return 0 if all(each["holds"] for each in document["figures"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

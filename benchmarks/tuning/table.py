@@ -1,0 +1,37 @@
+"""A saved `make bench-tune` as Markdown: the claim, then each model's candidates."""
+
+from collections.abc import Sequence
+
+from benchmarks.markdown import Row, figure_rows, machine, table
+from benchmarks.result_file import Document
+from benchmarks.tuning.halving import MEGABYTE
+
+
+def render(runs: Sequence[Document]) -> str:
+    [run] = runs
+    claim = table(["what", "asked", "measured", "holds"], figure_rows(run["figures"]))
+    each = [part for tuning in run["tunings"] for part in ("", *section(tuning))]
+    return "\n".join([machine(runs), "", *claim, *each])
+
+
+def section(tuning: Row) -> list[str]:
+    """Of one model, the fastest candidate first."""
+    head = ["candidate", "closed loop, requests/s", "held, requests/s", "memory", "not searched"]
+    screened = {each["candidate"]: each for each in tuning["trials"] if each["rung"] == tuning["trials"][0]["rung"]}
+    every = sorted(tuning["exhaustive"]["trials"], key=lambda each: -rate(each))
+    lines = [line(each, screened[each["candidate"]]["score"], tuning["choice"]["name"]) for each in every]
+    opening = (
+        f"{tuning['model']}: p99 within {tuning['objective_seconds'] * 1e3:,.0f} ms of Poisson arrivals, accelerated "
+        f"by {tuning['acceleration']}; chosen in bold, its rate there that of one start as all others'."
+    )
+    return [opening, "", *table(head, lines)]
+
+
+def line(trial: Row, screened: Row, choice: str) -> list[str]:
+    name = f"**{trial['candidate']}**" if trial["candidate"] == choice else trial["candidate"]
+    held = f"{rate(trial):,.0f}" if trial["score"] else ""
+    return [name, f"{screened['rate']:,.0f}", held, f"{screened['pss_bytes'] / MEGABYTE:,.0f} MB", trial["out"]]
+
+
+def rate(trial: Row) -> float:
+    return float(trial["score"]["rate"]) if trial["score"] else 0.0

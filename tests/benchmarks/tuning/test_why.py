@@ -1,0 +1,110 @@
+"""The reasons in words, of tunings whose scores are made up."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from benchmarks.intervals import paired_ratio
+from benchmarks.tables import render
+from benchmarks.tuning.candidates import Candidate
+from benchmarks.tuning.choosing import Block, chosen
+from benchmarks.tuning.claim import LEAST, figure
+from benchmarks.tuning.exhaustive import Exhausted
+from benchmarks.tuning.halving import Score, Trial
+from benchmarks.tuning.record import recorded
+from benchmarks.tuning.tuning import Demand, Tuned
+from benchmarks.tuning.why import as_table, sentences
+from tests.benchmarks.made_up_results import ENVIRONMENT
+
+MEGABYTE = 1_000_000
+TWO, THREADS, ONE = Candidate(2, "inline"), Candidate(2, "threads", 2), Candidate(1, "inline")
+OFF = Candidate(2, "inline", acceleration="off")
+LARGE = Candidate(3, "inline")
+BATCHES, SMALLER = Candidate(2, "microbatch"), Candidate(2, "microbatch", max_batch_size=16)
+CLOSED = {TWO: 1_200.0, THREADS: 1_100.0, ONE: 600.0, OFF: 300.0, BATCHES: 1_100.0, SMALLER: 1_150.0, LARGE: 1_300.0}
+FINALS = {TWO: [1_000.0, 1_010.0, 990.0], THREADS: [800.0, 810.0, 790.0], BATCHES: [850.0, 860.0, 840.0]}
+
+
+def score(candidate: Candidate, rate: float, *, bound: bool = False) -> Score:
+    return Score(rate, 100 * candidate.workers * MEGABYTE, bound=bound)
+
+
+def tuned() -> Tuned:
+    trials = [Trial("screened", each, score(each, rate, bound=True)) for each, rate in CLOSED.items()]
+    trials[-1] = Trial("screened", LARGE, score(LARGE, 1_300.0, bound=True), "takes 300 MB, over 250 MB")
+    held = {TWO: 1_000.0, THREADS: 900.0, BATCHES: 900.0, SMALLER: 500.0}
+    trials += [Trial("short", each, score(each, rate)) for each, rate in held.items()]
+    trials += [Trial("short", each, None, "answers at most less") for each in (ONE, OFF)]
+    finals = [Block({each: score(each, rates[block]) for each, rates in FINALS.items()}) for block in range(3)]
+    return Tuned(Demand(), 0.025, 0.001, "linear_text", trials, finals, chosen(finals, None))
+
+
+def test_the_choice_is_told_with_its_rate_its_objective_and_its_memory() -> None:
+    said = "\n".join(sentences(tuned(), TWO))
+
+    assert "Chosen: 2 workers, inline, acceleration auto." in said
+    assert "It holds 1,000 (990 to 1,010) requests/s of Poisson arrivals with p99 within 25 ms, in 200 MB" in said
+    assert f"Next best: {BATCHES.name}, the choice's rate is 1.18 (" in said
+
+
+def test_it_is_compared_with_those_that_differ_in_one_thing_where_both_came_farthest() -> None:
+    said = sentences(tuned(), TWO)
+
+    assert "2 rather than 1 worker: 2.00 times the rate answered in a closed loop." in said
+    assert "acceleration auto rather than off: 4.00 times the rate answered in a closed loop." in said
+    assert any(each.startswith("inline rather than threads (2): 1.25 (") for each in said)
+    assert "inline rather than microbatch (at most 16 rows): 2.00 times the rate held (short)." in said
+    assert any(each.startswith("2 rather than 3 workers: 0.92 times") for each in said)
+
+
+def test_what_is_served_by_default_is_compared_too() -> None:
+    said = sentences(tuned(), ONE)
+
+    assert any(
+        each.startswith(f"Against {ONE.name}, which is served where nothing is set: 2.00 times") for each in said
+    )
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.1, False), (0.4, True)])
+def test_what_other_programs_took_is_told_where_it_is_much(share: float, told: bool) -> None:
+    made = tuned()
+    for trial in made.trials:
+        if trial.score and trial.score.bound:
+            trial.score.figures["others_share"] = share
+
+    said = "\n".join(sentences(made, TWO))
+
+    assert (f"Other programs took {share:.0%} of this machine" in said) is told
+
+
+def test_each_candidate_is_in_the_table_once_with_why_it_is_not_the_one() -> None:
+    lines = as_table(tuned())[2:]
+
+    assert len(lines) == len(CLOSED)
+    assert lines[0].startswith(f"| {TWO.name} | 1,200 | 1,000 | 1,000 (990 to 1,010) | 200 MB | **chosen** |")
+    assert [line.split(" | ")[0] for line in lines[1:3]] == [f"| {BATCHES.name}", f"| {THREADS.name}"]
+    assert lines[1].endswith("| slower, or less plain |")
+    assert any(LARGE.name in line and line.endswith("| takes 300 MB, over 250 MB |") for line in lines)
+
+
+def test_a_saved_claim_is_rendered_from_its_json_with_what_holds_and_what_does_not() -> None:
+    made = tuned()
+    searched = [Trial("exhaustive", each, score(each, rate)) for each, rate in ((TWO, 1_000.0), (THREADS, 1_200.0))]
+    searched.append(Trial("exhaustive", ONE, None, "answers at most 600/s, not half of 1,200/s"))
+    ratio = paired_ratio([800.0, 790.0, 810.0], [1_000.0, 990.0, 1_000.0])
+    against = Exhausted(THREADS, searched, made.finals, ratio)
+    document = {
+        "benchmark": "tune", "environment": ENVIRONMENT, "conditions": {"quick": False},
+        "tunings": [{"model": "text", **recorded(made, against)}],
+        "figures": [asdict(figure("text", made, against))],
+    }  # fmt: skip
+
+    text = render([json.loads(json.dumps(document, allow_nan=False))])
+
+    assert ratio.value < LEAST
+    assert "| **no** |" in text
+    assert "| **2 workers, inline, acceleration auto** | 1,200 | 1,000 | 200 MB |  |" in text
+    assert "answers at most 600/s, not half of 1,200/s" in text
+    listed = [line for line in text.splitlines() if " MB |" in line]
+    assert [THREADS.name in listed[0], TWO.name in listed[1], ONE.name in listed[2]] == [True] * 3
