@@ -1,8 +1,10 @@
 # Forkcast's commands; `make` alone lists them.
 
 PYTHON_RUN := .venv/bin/python
+# Each has an environment of its own, for none can share one with another.
+PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -38,6 +40,9 @@ test-deploy: .venv/.installed-dev ## run the tests of deploy/, which need system
 
 test-load: .venv/.installed-dev var/venv-load/.installed ## run the tests of make load, which need Locust
 	@$(PYTHON_RUN) -m pytest -q -rs tests/load
+
+test-peers: .venv/.installed-dev $(PEERS:%=var/peers/%/.installed) ## run the tests of make bench-peers on each peer (minutes; TorchServe needs Java 17)
+	@$(PYTHON_RUN) -m pytest -q -rs tests/peers
 
 lint: .venv/.installed-dev
 	@.venv/bin/ruff check --output-format concise .
@@ -97,6 +102,9 @@ tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \
 		$(if $(MEMORY_MB),--memory-mb "$(MEMORY_MB)") $(if $(EXHAUSTIVE),--exhaustive) $(if $(OUT),--out "$(OUT)")
 
+bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 30 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
+	@$(PYTHON_RUN) -m benchmarks.peers $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only $(ONLY))
+
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)
 	@$(PYTHON_RUN) -m benchmarks.load $(if $(HOST_URL),--url "$(HOST_URL)") $(if $(PROFILE),--profile "$(PROFILE)")
 
@@ -122,4 +130,8 @@ clean: ## remove the virtual environment and all that was made
 # Locust patches Python's sockets and brings much along: nothing that serves shares an environment with it.
 var/venv-load/.installed: requirements-load.txt
 	@sh tools/venv.sh requirements-load.txt var/venv-load
+	@touch $@
+
+var/peers/%/.installed: benchmarks/peers/requirements/%.txt
+	@sh tools/venv.sh $< var/peers/$*
 	@touch $@

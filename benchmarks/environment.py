@@ -20,7 +20,7 @@ NOT_RECORDED = {"host", "port", "ops_port", "model_uri", "web_concurrency", "exe
 # The reviews are what is asked.
 MEASURED_CODE = (
     "app/**/*.py", "app/**/*.csv", "app/**/*.txt", "benchmarks/**/*.py", "benchmarks/*.lua", "gunicorn.conf.py",
-    "requirements.txt", "requirements-bench.txt",
+    "requirements.txt", "requirements-bench.txt", "benchmarks/peers/requirements/*.txt",
 )  # fmt: skip
 # What reckons with results and shows them may change without changing what is measured.
 NOT_MEASURED = ("benchmarks/analysis", "benchmarks/reporting")

@@ -1,20 +1,26 @@
-"""Puts the tables of saved runs into README.md, between `<!-- results: NAME -->` and `<!-- end -->`."""
+"""Puts the tables of saved runs into README.md and PEERS.md, between `<!-- results: NAME -->` and `<!-- end -->`."""
 
 import argparse
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.settings import ROOT
 from benchmarks import result_file, tables
 from benchmarks.comparable import NotComparable
-from benchmarks.reporting import bench_table
-from benchmarks.series import newest
+from benchmarks.reporting import bench_table, peers_in_full, peers_table
+from benchmarks.series import Series, newest
 
 # NAME is one result or several, by the rule of `result_file.read`; several are combined into one table.
 OPENING = r"<!-- results: (?P<names>[\w.-]+(?: [\w.-]+)*) -->\n"
-# A benchmark whose runs are files in a folder.
-SERIES = ("bench",)
+# Of benchmarks whose runs are files in a folder: which one, and what of it is shown.
+SERIES: dict[str, tuple[str, Callable[[Series], str]]] = {
+    "bench": ("bench", bench_table.render),
+    "peers": ("peers", peers_table.render),
+    "peers-in-full": ("peers", peers_in_full.render),
+}
+FILES = (ROOT / "README.md", ROOT / "benchmarks/PEERS.md")
 MARKED = re.compile(rf"(?P<opening>{OPENING}).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -34,13 +40,24 @@ def rendered(text: str, folder: Path) -> str:
 def section(names: str, folder: Path) -> str:
     """A table of the results, or of the newest series, of that name."""
     if names in SERIES:
-        series = newest(names, folder)
-        runs = [series.head]
-    else:
-        runs = [result_file.read(name, folder) for name in names.split()]
+        benchmark, render = SERIES[names]
+        try:
+            series = newest(benchmark, folder)
+        except FileNotFoundError:
+            if benchmark == peers_table.BENCHMARK:
+                return peers_table.NOT_YET
+            raise
+        check_no_trial([series.head])
+        return render(series)
+    runs = [result_file.read(name, folder) for name in names.split()]
+    check_no_trial(runs)
+    return tables.render(runs)
+
+
+def check_no_trial(runs: Sequence[result_file.Document]) -> None:
+    """Raises NotComparable."""
     if any(run.get("conditions", {}).get("quick") for run in runs):
         raise NotComparable("a quick run only shows that the benchmark runs")
-    return bench_table.render(series) if names in SERIES else tables.render(runs)
 
 
 def publish(document: result_file.Document, file: Path) -> None:
@@ -54,19 +71,27 @@ def publish(document: result_file.Document, file: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would change")
-    parser.add_argument("--file", type=Path, default=ROOT / "README.md", help="default: README.md")
+    parser.add_argument(
+        "--file", type=Path, nargs="+", default=FILES, help="default: README.md and benchmarks/PEERS.md"
+    )
     options = parser.parse_args()
+    # Each is brought up to date, or looked at, whatever is wrong with another.
+    return max([update(file, check=options.check) for file in options.file])
+
+
+def update(file: Path, *, check: bool) -> int:
+    """The exit status."""
     try:
-        text = options.file.read_text()
+        text = file.read_text()
         wanted = rendered(text, result_file.RESULTS)
     except (NotRendered, NotComparable, FileNotFoundError) as error:
         print(f"not rendered: {error}", file=sys.stderr)
         return 1
-    if options.check and wanted != text:
-        print(f"{options.file.name} is not what the results say; run python -m benchmarks.report", file=sys.stderr)
+    if check and wanted != text:
+        print(f"{file.name} is not what the results say; run python -m benchmarks.report", file=sys.stderr)
         return 1
     if wanted != text:
-        options.file.write_text(wanted)
+        file.write_text(wanted)
     return 0
 
 

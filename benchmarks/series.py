@@ -5,16 +5,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from benchmarks import result_file
 from benchmarks.markdown import Row
 from benchmarks.result_file import Document
-from benchmarks.scenarios import Scenario
 
 HEAD = "series.json"
 FINISHED = "finished.json"
 LEFT_OUT = "left-out-"
+
+
+class Planned(Protocol):
+    """What a run is made of: a dataclass of plain values."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str: ...
 
 
 class NotResumable(Exception):
@@ -31,7 +39,7 @@ class Series:
 
     @classmethod
     def begin(
-        cls, folder: Path, *, benchmark: str, environment: Row, conditions: Row, scenarios: Sequence[Scenario]
+        cls, folder: Path, *, benchmark: str, environment: Row, conditions: Row, scenarios: Sequence[Planned]
     ) -> "Series":
         """Raises FileExistsError rather than write into a series that is there."""
         described = {"benchmark": benchmark, "environment": environment, "conditions": conditions}
@@ -111,7 +119,7 @@ class Series:
         for file in self.folder.glob(f"{LEFT_OUT}*.json"):
             file.unlink()
 
-    def check_resumable(self, *, environment: Row, conditions: Row, scenarios: Sequence[Scenario]) -> None:
+    def check_resumable(self, *, environment: Row, conditions: Row, scenarios: Sequence[Planned]) -> None:
         """Raises NotResumable where code, machine, conditions or scenarios are others than they were."""
         same = ("code", "python", "libraries", "kernel", "cpu_model", "cores", "load_generator", "model", "settings")
         given = {**{key: environment[key] for key in same}, **conditions, "scenarios": [*map(plain, scenarios)]}
@@ -121,7 +129,7 @@ class Series:
                 raise NotResumable(f"{self.name} was begun with another {key}: {head[key]} rather than {value}"[:400])
 
 
-def plain(scenario: Scenario) -> Row:
+def plain(scenario: Planned) -> Row:
     """As it is read back from a file."""
     described: dict[str, Any] = json.loads(json.dumps(asdict(scenario)))
     return described

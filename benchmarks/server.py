@@ -154,11 +154,13 @@ def serving(
         yield server
 
 
-def started(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def started(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], *, folder: Path = ROOT
+) -> subprocess.Popen[bytes]:
     """A server's first process, in a group of its own, which says what it has to say in a file."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
 
