@@ -12,6 +12,11 @@ from benchmarks.failures import RequestsFailed
 ROUTES = ("/predict", "/predict_batch")
 CACHE = "forkcast_prediction_cache_lookups_total"
 SETTLED_SECONDS = 30.0
+BUSY = 503
+
+
+class StillBusy(RequestsFailed):
+    """The server has no room for the scrape at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ def served(port: int, *, cached: bool = False) -> Served:
         reply = http_client.get(port, "/metrics")
     except (OSError, HTTPException) as error:
         raise RequestsFailed(f"/metrics was not answered: {error!r}") from error
+    if reply.status == BUSY:
+        raise StillBusy("/metrics was refused, as what else is asked")
     if reply.status != 200:
         raise RequestsFailed(f"/metrics was answered {reply.status}")
     return parse(reply.body.decode(), cached=cached)
@@ -65,15 +72,24 @@ def served_when_settled(port: int, *, cached: bool = False) -> Served:
     """
     The counters once two scrapes in a row agree on what predicts, and nothing but the scrape is in flight.
 
-    wrk closes its connections at the end of a window, and the server goes on with what lies unread in them.
+    wrk closes its connections at the end of a window, and the server goes on with what lies unread in them. Until that
+    is done one that was asked too much refuses the scrape, too.
     """
     deadline = time.monotonic() + SETTLED_SECONDS
-    earlier, now = served(port, cached=cached), served(port, cached=cached)
-    while earlier.by_status != now.by_status or now.in_flight > 1:
+    earlier, now = None, scraped(port, cached=cached)
+    while now is None or earlier is None or earlier.by_status != now.by_status or now.in_flight > 1:
         if time.monotonic() > deadline:
             raise RequestsFailed(f"the server still answers {SETTLED_SECONDS:.0f} s after the load has ended")
-        earlier, now = now, served(port, cached=cached)
+        earlier, now = now, scraped(port, cached=cached)
     return now
+
+
+def scraped(port: int, *, cached: bool) -> Served | None:
+    """As `served`; None where the server is too busy to say."""
+    try:
+        return served(port, cached=cached)
+    except StillBusy:
+        return None
 
 
 def parse(exposition: str, *, cached: bool = False) -> Served:

@@ -52,7 +52,8 @@ class Handler(BaseHTTPRequestHandler):
     server: FakeServer
 
     def do_GET(self) -> None:
-        self.reply(self.server.status_of_get, self.server.exposition().encode())
+        body = self.server.exposition().encode()
+        self.reply(self.server.status_of_get, body)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -85,6 +86,17 @@ class UnreadyServer(FakeServer):
     """Its model is not loaded."""
 
     status_of_get = 503
+
+
+class CrowdedServer(FakeServer):
+    """It has no room for the first scrapes."""
+
+    scrapes = 0
+
+    def exposition(self) -> str:
+        self.scrapes += 1
+        self.status_of_get = 503 if self.scrapes < 5 else 200
+        return super().exposition()
 
 
 class RespawningServer(FakeServer):

@@ -19,6 +19,7 @@ from tests.benchmarks.fake_server import (
     Answer,
     Answers,
     BusyServer,
+    CrowdedServer,
     FakeServer,
     HoldingServer,
     RespawningServer,
@@ -147,6 +148,12 @@ def test_the_counters_are_taken_only_when_they_stand_still() -> None:
 def test_what_is_in_flight_is_waited_for_though_the_counters_stand_still() -> None:
     with fake_server(lambda body, held: RIGHT, HoldingServer) as server:
         assert served_when_settled(server.port).in_flight == 1
+
+
+def test_a_scrape_that_is_refused_is_made_again_until_there_is_room() -> None:
+    with fake_server(lambda body, held: RIGHT, CrowdedServer) as server:
+        assert served_when_settled(server.port).by_status == {}
+        assert server.scrapes > 5
 
 
 def test_a_server_with_a_process_too_few_or_too_many_has_failed(tmp_path: Path) -> None:
