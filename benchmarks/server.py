@@ -66,19 +66,24 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
-        """Until each worker has said that it is; raises ServerFailed at the deadline."""
+        """Until each worker has said that it is, and no process is missing; raises ServerFailed at the deadline."""
         deadline = time.monotonic() + seconds
         ready: set[str] = set()
-        while len(ready) < self.workers:
+        while len(ready) < self.workers or not self.whole():
             if self._process.poll() is not None:
                 raise self.failed(f"the server ended with status {self._process.returncode}")
             if time.monotonic() > deadline:
-                raise self.failed(f"after {seconds:.0f} s only the workers {sorted(ready)} are ready")
+                told = f"only the workers {sorted(ready)} are ready, in {len(tree(self._process.pid))} processes"
+                raise self.failed(f"after {seconds:.0f} s {told}")
             slot = self._ready_slot()
             if slot is None:
                 time.sleep(PAUSE_SECONDS)
             else:
                 ready.add(slot)
+
+    def whole(self) -> bool:
+        """Whether those that serve no request are there too, for all that can be seen."""
+        return True
 
     def stop(self) -> None:
         """Ask the arbiter to end, then make sure of its whole group."""
@@ -113,6 +118,10 @@ class Server(Process):
     def __init__(self, process: subprocess.Popen[bytes], *, port: int, ops_port: int, workers: int, log: Path) -> None:
         super().__init__(process, port=port, workers=workers, log=log)
         self.ops_port = ops_port
+
+    def whole(self) -> bool:
+        """Its ops worker is forked last, and a serving one may be ready by then."""
+        return len(tree(self._process.pid)) == self.workers + self.others
 
 
 AnyProcess = TypeVar("AnyProcess", bound=Process)

@@ -177,6 +177,18 @@ def test_a_server_whose_model_is_not_loaded_has_failed(tmp_path: Path) -> None:
         process.communicate(b"\n")
 
 
+def test_a_server_is_not_ready_before_its_last_process_is_there(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    with (
+        fake_server(lambda body, held: RIGHT) as ready,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
+    ):
+        with pytest.raises(ServerFailed, match=r"only the workers \['0'\] are ready, in 1 processes"):
+            Server(process, port=ready.port, ops_port=2, workers=1, log=log).wait_until_ready(0.2)
+        process.communicate(b"\n")
+
+
 def test_the_memory_of_a_server_that_answers_rightly_is_measured() -> None:
     with fake_server(lambda body, held: RIGHT) as server:
         figures = memory.measure(server, KNOWN)
