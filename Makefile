@@ -10,7 +10,7 @@ help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 # The settings in a file, as `make tune` writes one, are put over those of the environment.
-WITH_ENV_FILE = $(if $(ENV_FILE),set -a; . "$$(readlink -f "$(ENV_FILE)")"; set +a;)
+WITH_ENV_FILE = $(if $(ENV_FILE),[ -r "$(ENV_FILE)" ] || { echo "make: there is no file $(ENV_FILE)" >&2; exit 1; }; set -a; . "$$(readlink -f "$(ENV_FILE)")"; set +a;)
 
 serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT; with the settings in ENV_FILE, if given
 	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.demo --if-needed
@@ -96,7 +96,7 @@ bench-acceleration: .venv/.installed-bench ## measure against FastAPI, and each 
 bench-account: .venv/.installed-bench ## measure what each part of a request costs (some 4 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.account $(if $(BEFORE),--compare "$(BEFORE)" "$(AFTER)")
 
-tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned.env (some 8 minutes); PAYLOAD= ROWS= OBJECTIVE_MS= MEMORY_MB= OUT=
+tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned.env (some 8 minutes); PAYLOAD= ROWS= CONNECTIONS= OBJECTIVE_MS= MEMORY_MB= EXHAUSTIVE= OUT=
 	@$(PYTHON_RUN) -m app.demo --if-needed
 	@$(PYTHON_RUN) -m benchmarks.tuning $(if $(PAYLOAD),--payload "$(PAYLOAD)") $(if $(ROWS),--rows "$(ROWS)") \
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \

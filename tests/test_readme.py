@@ -31,7 +31,9 @@ RUN_BY = {
     "make train DATA=customers.csv TARGET=churned": "here",
     "MODEL_URI=/srv/models/reviews.joblib make bench": ".ci/run, as make bench-quick",
     "MODEL_URI=/srv/models/churn.joblib make tune": "tests/benchmarks/tuning/test_scoring.py, on little servers",
-    "make serve ENV_FILE=var/tuned.env": "tests/benchmarks/tuning/test_env_file.py, as make check-config",
+    "MODEL_URI=/srv/models/churn.joblib make serve ENV_FILE=var/tuned.env": (
+        "tests/benchmarks/tuning/test_env_file.py, as make check-config"
+    ),
     "make bench-peers": "tests/peers, by make test-peers in .ci/full",
     "make profile": "tests/benchmarks/test_profile.py, for some seconds",
     "make load": "tests/load, by make test-load in .ci/full",

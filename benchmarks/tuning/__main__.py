@@ -5,6 +5,7 @@ What is looked for is the highest rate of requests whose p99 is within an object
 """
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -45,21 +46,22 @@ def printed(tuned: Tuned, against: Exhausted | None) -> str:
     said = [*why.as_table(tuned), "", *why.sentences(tuned, by_default(usable_cores()))]
     if against is not None:
         said.append(
-            f"Best of all by an exhaustive search: {against.best.name}; {ratio_text(against.ratio)} of its rate."
+            f"By an exhaustive search the best other one: {against.best.name}; the choice's rate is "
+            f"{ratio_text(against.ratio)} of its."
         )
     return "\n".join(said)
 
 
 def facts(tuned: Tuned, subject: Subject, document: Document, record: Path) -> list[str]:
     """What the file of settings says of where they come from."""
-    model, memory, choice = subject.metadata, tuned.demand.memory_bytes, tuned.choice
+    model, memory = subject.metadata, tuned.demand.memory_bytes
     return [
         f"Chosen by make tune for the model {model.name} {model.version}, sha256 {model.sha256},",
-        f"{tuned.demand.rows} rows a request, {len(subject.bodies)} instances.",
+        f"{tuned.demand.rows} row{'s' * (tuned.demand.rows > 1)} a request, {len(subject.bodies)} instances.",
         f"Objective: p99 within {tuned.objective_seconds * 1e3:,.0f} ms; memory of all processes: "
         + ("any." if memory is None else f"at most {why.megabytes(memory)}."),
-        f"Measured: {why.rates(choice.rate(choice.candidate))} requests/s of Poisson arrivals in "
-        f"{why.megabytes(choice.pss_bytes[choice.candidate])}; {record}",
+        *why.sentences(tuned, by_default(usable_cores())),
+        f"Measured without a prediction cache, with metrics and X-Worker; all figures: {record}",
         f"Where: {machine([document])}",
     ]
 
@@ -70,7 +72,8 @@ def saved(tuned: Tuned, against: Exhausted | None, *, subject: Subject, environm
     document = {"benchmark": "tune", "environment": environment, **recorded(tuned, against)}
     result_file.write(document, record)
     env_file.write(out, tuned.choice.candidate.settings, facts(tuned, subject, document, record))
-    return f"{printed(tuned, against)}\n\nall figures: {record}\nserve with it: make serve ENV_FILE={out}"
+    how = f"MODEL_URI={subject.artifact} make serve ENV_FILE={out}"
+    return f"{printed(tuned, against)}\n\nall figures: {record}\nserve with it: {how}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,16 +85,17 @@ def main(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     try:
         interruptible()
+        env_file.check_place(options.out)
         subject = served_subject(options.payload, seed=options.seed)
         described = environment(subject.metadata, generators.described())
         tuned, against = tune(subject, demand, seed=options.seed, exhaustive=options.exhaustive)
+        print(saved(tuned, against, subject=subject, environment=described, out=options.out))
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     except (RunFailed, ForkcastError, SettingsInvalid, OSError) as error:
         print(f"no result: {error}", file=sys.stderr)
         return 1
-    print(saved(tuned, against, subject=subject, environment=described, out=options.out))
     return 0
 
 
@@ -99,7 +103,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning", description=__doc__)
     parser.add_argument("--payload", type=Path, help="file of one JSON instance a line (default: like its example)")
     parser.add_argument("--rows", type=int, default=1, help="of each request (default: 1)")
-    parser.add_argument("--connections", type=int, default=32, help="of the closed loops (default: 32)")
+    parser.add_argument("--connections", type=int, default=32, help="of each worker in a closed loop (default: 32)")
     parser.add_argument("--objective-ms", type=float, help="of the p99 (default: 5 idle p50, at least 25)")
     parser.add_argument("--memory-mb", type=float, help="of all processes (default: what this host allows)")
     parser.add_argument("--exhaustive", action="store_true", help="search all candidates too, to compare the choice")
@@ -107,7 +111,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=OUT, help="file of settings (default: var/tuned.env)")
     options = parser.parse_args(arguments)
     least = (options.rows, options.connections)
-    if min(least) < 1 or (options.objective_ms or 1) <= 0 or (options.memory_mb or 1) <= 0:
+    limits = [each for each in (options.objective_ms, options.memory_mb) if each is not None]
+    if min(least) < 1 or not all(0 < each < math.inf for each in limits):
         parser.error("--rows and --connections must be at least 1, --objective-ms and --memory-mb above 0")
     return options
 

@@ -66,6 +66,12 @@ def by_default(cores: int) -> Candidate:
     return Candidate(cores, "microbatch")
 
 
+def numbers_of_workers(cores: int) -> list[int]:
+    """One, twice as many each time until there is one a core, and one more: in between, memory may be what decides."""
+    doubled = {2**power for power in range(cores.bit_length()) if 2**power < cores}
+    return sorted(doubled | {1, cores, cores + 1})
+
+
 def candidates(cores: int, *, accelerated: bool) -> tuple[Candidate, ...]:
     """All of them; acceleration is a choice only where the model has one."""
     modes: list[tuple[Forkcast, int, int]] = [("inline", THREADS, MAX_BATCH_SIZE)]
@@ -74,7 +80,7 @@ def candidates(cores: int, *, accelerated: bool) -> tuple[Candidate, ...]:
     choices: tuple[Literal["auto", "off"], ...] = ("auto", "off") if accelerated else ("auto",)
     return tuple(
         Candidate(workers, *mode, acceleration)
-        for workers in sorted({1, cores, cores + 1})
+        for workers in numbers_of_workers(cores)
         for mode in modes
         for acceleration in choices
     )

@@ -11,7 +11,7 @@ from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.halving import Score, too_much
 
 # A plainer candidate is taken where it is not shown to be slower, and not by more than this in the middle.
-MOST_BEHIND = 0.03
+MOST_BEHIND = 0.02
 
 # The candidate, a seed.
 Measure = Callable[[Candidate, int], Score]

@@ -33,25 +33,41 @@ def served_subject(payload: Path | None, *, seed: int) -> Subject:
 
 def bodies_in(payload: Path, model: ModelMetadata) -> list[bytes]:
     """Of /predict, from a file of one JSON instance a line; raises NotMeasurable with the first line that is none."""
-    instances = [instance(line, f"{payload.name}, line {number}") for number, line in lines(payload)]
+    numbered = lines(payload)
+    instances = [instance(line, f"{payload.name}, line {number}") for number, line in numbered]
     if not instances:
         raise NotMeasurable(f"{payload} holds no instance")
-    numbers = [number for number, _ in lines(payload)]
+    numbers = [number for number, _ in numbered]
     try:
         model.inputs.block(instances, lambda index: f"{payload.name}, line {numbers[index]}")
     except BadInput as error:
         raise NotMeasurable(f"{model.name} does not take {error}") from error
-    field = "text" if isinstance(model.inputs, TextInput) else "features"
-    return [json.dumps({field: each}).encode() for each in instances]
+    if isinstance(model.inputs, TextInput):
+        return [json.dumps({"text": each}).encode() for each in instances]
+    rows = [
+        row(each, model.inputs, f"{payload.name}, line {number}")
+        for number, each in zip(numbers, instances, strict=True)
+    ]
+    return [json.dumps({"features": each}).encode() for each in rows]
+
+
+def row(instance: Any, inputs: Any, where: str) -> list[Any]:
+    """The values in the order of the columns, which an estimator knows whatever it was fitted on."""
+    if isinstance(instance, list):
+        return instance
+    missing = [each.name for each in inputs.columns if each.name not in instance and not each.nullable]
+    if missing:
+        raise NotMeasurable(f"{where} leaves out {', '.join(missing)}, of which the estimator has to be told")
+    return [instance.get(each.name) for each in inputs.columns]
 
 
 def lines(payload: Path) -> Sequence[tuple[int, str]]:
     """Those that are not empty, with their numbers."""
     try:
-        text = payload.read_text()
+        text = payload.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NotMeasurable(f"{payload} cannot be read: {error}") from error
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def instance(line: str, where: str) -> Any:

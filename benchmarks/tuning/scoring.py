@@ -12,17 +12,17 @@ from benchmarks import http_client
 from benchmarks.acceleration.measuring import acceleration
 from benchmarks.accounting import observed
 from benchmarks.cell import KNOWN, window
-from benchmarks.failures import AllRefused
-from benchmarks.generators import Own, Schedule, closed_loop
+from benchmarks.generators import Own, closed_loop
 from benchmarks.markdown import Row
-from benchmarks.questions import CheckedPlan, plan_of
-from benchmarks.saturation import LEAST_SOUGHT, Probe, bisected, judged, seconds_for
-from benchmarks.served import served_when_settled
+from benchmarks.questions import plan_of
+from benchmarks.saturation import confirmed
+from benchmarks.scenarios import Scenario
 from benchmarks.server import Server
 from benchmarks.subjects import Subject
 from benchmarks.techniques import server_of
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.halving import Rung, Score
+from benchmarks.tuning.searching import LEAST_RATE, probing, searched
 from benchmarks.workload import check_every_worker
 
 WARM_UP_SECONDS = 1
@@ -31,17 +31,11 @@ ALONE_SECONDS = 0.5
 ROUNDS = 2
 MOST_CLOSED_SECONDS = 30
 # Where the rate that is held is looked for: between shares of what a closed loop answers, then around what was held.
-OF_BOUND, AROUND = (0.35, 1.05), (0.9, 1.1)
-DOWN = 3
+OF_CLOSED, AROUND = (0.35, 1.05), (0.9, 1.1)
+# wrk gives up after twice as long.
+MOST_WAIT_SECONDS = 5.0
 # The grid of rates is another in each search: else all medians would lie on one.
 DITHER = 0.02
-# A moment's disturbance does not decide: a rate is given up when two windows in a row fail.
-TRIES = 2
-# Shares and multiples of the objective.
-LEAST_GROWTH = 0.2
-TIMES_WINDOW = 10
-TIMES_TIMEOUT = 4
-LEAST_TIMEOUT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +47,8 @@ class Alone:
 
 
 class Scoring:
+    """`connections` are those of each worker in a closed loop."""
+
     def __init__(self, subject: Subject, *, rows: int, connections: int, folder: Path) -> None:
         self._subject = subject
         self._rows = rows
@@ -68,24 +64,33 @@ class Scoring:
             seconds = self._p50_alone(server)
             return Alone(seconds, acceleration(http_client.get(server.port, "/metrics").body))
 
+    def limit_connections(self, answer_seconds: float) -> None:
+        """Where an answer takes so long that a client in the queue of all of them would give up."""
+        self._connections = max(1, min(self._connections, int(MOST_WAIT_SECONDS / answer_seconds)))
+
     def closed(self, candidate: Candidate, *, seconds: float, objective_seconds: float) -> Score:
         """What it answers in a closed loop; it has missed the objective where even an idle server is slower."""
         with self._serving(candidate) as server:
             alone = self._p50_alone(server)
             long = min(MOST_CLOSED_SECONDS, max(seconds, ROUNDS * self._connections * alone))
             plan = replace(self._plan, window_seconds=ceil(long), warm_up_seconds=max(WARM_UP_SECONDS, ceil(long / 2)))
-            scenario = candidate.scenario(rows=self._rows, connections=self._connections)
+            scenario = self.scenario(candidate)
             row = window(scenario, server, plan, closed_loop(scenario))
-        missed = f"p50 {alone * 1e3:,.1f} ms when idle, over {objective_seconds * 1e3:,.0f} ms"
+        rate = row["requests_per_second"]
+        missed = ""
+        if alone > objective_seconds:
+            missed = f"p50 {alone * 1e3:,.1f} ms when idle, over {objective_seconds * 1e3:,.0f} ms"
+        elif rate < LEAST_RATE:
+            missed = f"{rate:,.1f} requests/s: a p99 takes {LEAST_RATE:,.0f} for a minute"
         return Score(
-            row["requests_per_second"], row["pss_bytes"], missed if alone > objective_seconds else "", bound=True,
+            rate, row["pss_bytes"], missed, closed=True,
             figures={**row, "alone_p50_seconds": alone, "others_share": others_share(row)},
         )  # fmt: skip
 
     def held(self, candidate: Candidate, rung: Rung, *, before: Score, objective_seconds: float, seed: int) -> Score:
         """The highest rate of Poisson arrivals with its p99 in the objective, looked for near the score before."""
         dither = 1 + random.Random(seed).uniform(-DITHER, DITHER)
-        low, high = (share * dither * before.rate for share in (OF_BOUND if before.bound else AROUND))
+        low, high = (share * dither * before.rate for share in (OF_CLOSED if before.closed else AROUND))
         with self._serving(candidate) as server:
             self._warm(server, candidate)
             probe = probing(
@@ -96,17 +101,29 @@ class Scoring:
         missed = "" if held else f"no rate is held: {row['probes'][-1]['why']}"
         return Score(max(held, default=0.0), row["pss_bytes"], missed, figures=row)
 
+    def confirmed(
+        self, candidate: Candidate, rung: Rung, rate: float, *, objective_seconds: float, seed: int
+    ) -> tuple[float, list[Row]]:
+        """The rate that is held so many windows in a row that others can rely on it, and all windows."""
+        with self._serving(candidate) as server:
+            self._warm(server, candidate)
+            probe = probing(
+                server.port, self._plan, seconds=rung.seconds, objective_seconds=objective_seconds, seed=seed, tries=1
+            )
+            return confirmed(probe, rate)
+
+    def scenario(self, candidate: Candidate) -> Scenario:
+        return candidate.scenario(rows=self._rows, connections=self._connections * candidate.workers)
+
     def _warm(self, server: Server, candidate: Candidate) -> None:
-        scenario = candidate.scenario(rows=self._rows, connections=self._connections)
-        closed_loop(scenario).warm_up(server, self._plan)
+        closed_loop(self.scenario(candidate)).warm_up(server, self._plan)
 
     def _p50_alone(self, server: Server) -> float:
         return float(Own(1, keep_alive=True).load(server.port, self._plan, ALONE_SECONDS)["p50_seconds"])
 
     @contextmanager
     def _serving(self, candidate: Candidate) -> Iterator[Server]:
-        scenario = candidate.scenario(rows=self._rows, connections=self._connections)
-        with server_of(scenario, self._subject, self._folder) as server:
+        with server_of(self.scenario(candidate), self._subject, self._folder) as server:
             assert isinstance(server, Server)
             check_every_worker(server.port, self._plan.known, candidate.workers)
             yield server
@@ -117,49 +134,3 @@ def others_share(row: Row) -> float:
     """Of the time of all cores of the machine, what neither the server nor the load generator took."""
     spent = (row["server_cpu_seconds"] + row["generator_cpu_seconds"]) / (row["seconds"] * (os.cpu_count() or 1))
     return max(0.0, float(1 - row["idle_share"] - row["steal_share"] - spent))
-
-
-def probing(port: int, plan: CheckedPlan, *, seconds: float, objective_seconds: float, seed: int) -> Probe:
-    """
-    Windows of Poisson arrivals; one raises RunFailed where an answer was wrong, or failed other than by being too late.
-
-    What our own generator lags behind its schedule is in its latencies. It is not told apart from the server's: both
-    share the cores of this host, so that a candidate that leaves it none is judged by that too.
-    """
-    least = max(seconds, TIMES_WINDOW * objective_seconds)
-    timeout = max(LEAST_TIMEOUT_SECONDS, TIMES_TIMEOUT * objective_seconds)
-    seeds = random.Random(seed)
-
-    def tried(rate: float) -> Row:
-        arrivals = Schedule("poisson", rate=rate, seed=seeds.randrange(2**31), overload=True, timeout_seconds=timeout)
-        # What a window with too much in it has left is not the next one's.
-        served_when_settled(port)
-        try:
-            row = arrivals.load(port, plan, seconds_for(least, rate))
-        except AllRefused as error:
-            return {"offered_per_second": rate, "passed": False, "why": str(error)}
-        return judged(rate, row, objective_seconds, least_growth_seconds=LEAST_GROWTH * objective_seconds)
-
-    def probe(rate: float) -> Row:
-        """The first window that passes, or the last."""
-        for _ in range(TRIES):
-            found = tried(rate)
-            if found["passed"]:
-                break
-        return found
-
-    return probe
-
-
-def searched(probe: Probe, low: float, high: float, *, precision: float) -> list[Row]:
-    """Bisected; where no rate in between is held below, too, until hardly any is left, and where all are above."""
-    floor = LEAST_SOUGHT * high
-    probes = further = bisected(probe, low, high, precision)
-    while low > floor and not any(each["passed"] for each in further):
-        low, high = low / DOWN, low
-        further = bisected(probe, low, high, precision)
-        probes = probes + further
-    while all(each["passed"] for each in probes):
-        low, high = high, high * high / low
-        probes = probes + bisected(probe, low, high, precision)
-    return probes

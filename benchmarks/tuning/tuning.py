@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.processes.cores import usable_cores
+from benchmarks.failures import NothingFits
+from benchmarks.markdown import Row
 from benchmarks.saturation import objective_of
 from benchmarks.subjects import Subject
 from benchmarks.tuning.candidates import Candidate, by_default, candidates
@@ -49,7 +51,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """`idle_p50_seconds` is that of what is served by default."""
+    """`idle_p50_seconds` is that of what is served by default; the rate confirmed is what can be relied on."""
 
     demand: Demand
     objective_seconds: float
@@ -58,6 +60,8 @@ class Tuned:
     trials: list[Trial]
     finals: list[Block]
     choice: Choice
+    confirmed_per_second: float
+    confirmations: list[Row]
 
 
 class Tuning:
@@ -73,6 +77,7 @@ class Tuning:
         self._started = time.monotonic()
         cores = usable_cores()
         self.alone = self._scoring.alone(by_default(cores))
+        self._scoring.limit_connections(self.alone.p50_seconds)
         self.objective_seconds = demand.objective_seconds or objective_of(self.alone.p50_seconds)
         self.candidates = candidates(cores, accelerated=self.alone.acceleration not in NO_ACCELERATION)
 
@@ -84,9 +89,15 @@ class Tuning:
         )  # fmt: skip
         finals = self.compared(finalists(trials, self._effort.last))
         choice = chosen(finals, self.memory_bytes)
+        rate, confirmations = self._scoring.confirmed(
+            choice.candidate, self._effort.last, choice.rate(choice.candidate).value,
+            objective_seconds=self.objective_seconds, seed=self.seed,
+        )  # fmt: skip
+        if not rate:
+            raise NothingFits(f"no rate near to what {choice.candidate.name} seemed to hold is held again and again")
         return Tuned(
             self._demand, self.objective_seconds, self.alone.p50_seconds, self.alone.acceleration, trials, finals,
-            choice,
+            choice, rate, confirmations,
         )  # fmt: skip
 
     def measure(self, candidate: Candidate, rung: Rung, before: Score | None, seed: int) -> Score:
@@ -99,13 +110,13 @@ class Tuning:
         self._tell(rung.name, candidate, score)
         return score
 
-    def compared(self, before: dict[Candidate, Score]) -> list[Block]:
-        """In interleaved blocks, each looked for near what it held before."""
+    def compared(self, before: dict[Candidate, Score], *, seed: int | None = None) -> list[Block]:
+        """In interleaved blocks, each looked for near what it held before; the seed is the tuning's, or another."""
 
         def measure(candidate: Candidate, seed: int) -> Score:
             return self.measure(candidate, self._effort.last, before[candidate], seed)
 
-        return blocks(list(before), measure, count=self._effort.blocks, seed=self.seed)
+        return blocks(list(before), measure, count=self._effort.blocks, seed=self.seed if seed is None else seed)
 
     def _tell(self, stage: str, candidate: Candidate, score: Score) -> None:
         minutes = (time.monotonic() - self._started) / 60

@@ -5,6 +5,7 @@ from statistics import median
 
 from benchmarks.intervals import Interval
 from benchmarks.markdown import ratio_text, table
+from benchmarks.saturation import CONFIRMATIONS
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.choosing import MOST_BEHIND
 from benchmarks.tuning.halving import MEGABYTE, Trial
@@ -18,9 +19,11 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
     choice = tuned.choice
     said = [
         f"Chosen: {choice.candidate.name}.",
-        f"It holds {rates(choice.rate(choice.candidate))} requests/s of Poisson arrivals with p99 within "
-        f"{tuned.objective_seconds * 1e3:,.0f} ms, in {megabytes(choice.pss_bytes[choice.candidate])}: the median of "
-        f"{len(tuned.finals)} fresh servers (95 % interval).",
+        f"It holds {tuned.confirmed_per_second:,.0f} requests/s of Poisson arrivals with p99 within "
+        f"{tuned.objective_seconds * 1e3:,.0f} ms, {CONFIRMATIONS} windows in a row, in "
+        f"{megabytes(choice.pss_bytes[choice.candidate])}. The highest rates found, by which it was chosen: "
+        f"{rates(choice.rate(choice.candidate))} requests/s, the median of {len(tuned.finals)} fresh servers (95 % "
+        "interval).",
     ]
     if choice.candidate != choice.best:
         said.append(
@@ -34,16 +37,26 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
         )
     if default != choice.candidate and (against := comparison(tuned, default)):
         said.append(f"Against {default.name}, which is served where nothing is set: {against}.")
-    return [*said, *neighbours(tuned), *disturbance(tuned)]
+    return [*said, *neighbours(tuned), *disturbance(tuned), *generator_limit(tuned)]
 
 
 def disturbance(tuned: Tuned) -> list[str]:
     """Where other programs took so much of the machine that the choice may be theirs."""
-    first = [each.score.figures.get("others_share", 0.0) for each in tuned.trials if each.score and each.score.bound]
+    first = [each.score.figures.get("others_share", 0.0) for each in tuned.trials if each.score and each.score.closed]
     others = median(first)
     if others <= MOST_OTHERS:
         return []
     return [f"Other programs took {others:.0%} of this machine: choose again while it is quiet."]
+
+
+def generator_limit(tuned: Tuned) -> list[str]:
+    """Where it was the load generator that failed first, mostly: then the server may hold more."""
+    probes = [block.scores[tuned.choice.candidate].figures.get("probes", []) for block in tuned.finals]
+    failed = [[each for each in some if not each["passed"]] for some in probes]
+    first = [min(some, key=lambda each: float(each["offered_per_second"])) for some in failed if some]
+    if 2 * sum(bool(each["void"]) for each in first) <= len(probes):
+        return []
+    return ["Beyond these rates the load generator itself was late: the server may hold more, and others as much."]
 
 
 def neighbours(tuned: Tuned) -> list[str]:
@@ -75,7 +88,7 @@ def comparison(tuned: Tuned, other: Candidate) -> str:
         scores = [scored(tuned.trials, rung, each) for each in (choice.candidate, other)]
         mine, others = scores
         if mine and others and mine.score and others.score and others.score.rate:
-            held = "answered in a closed loop" if mine.score.bound else f"held ({rung})"
+            held = "answered in a closed loop" if mine.score.closed else f"held ({rung})"
             return f"{mine.score.rate / others.score.rate:.2f} times the rate {held}"
     return ""
 

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from itertools import filterfalse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.runtimes import load_runtime
 from benchmarks import http_client
 from benchmarks.baselines import plain_loop
 from benchmarks.failures import NotMeasurable, ServerFailed
+from benchmarks.processes import family
 from benchmarks.questions import bodies
 from benchmarks.stock_servers import gunicorn, stock
 from benchmarks.subjects import Subject
@@ -41,15 +42,8 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 
 def wait_until_gone(pids: tuple[int, ...]) -> None:
-    wait_until(lambda: all(map(gone, pids)), seconds=20, told=lambda: f"{[*filterfalse(gone, pids)]} are still there")
-
-
-def gone(pid: int) -> bool:
-    """Those that nobody waits for may remain as zombies."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
-    except OSError:
-        return True
+    left = partial(filter, family, pids)
+    wait_until(lambda: not any(left()), seconds=20, told=lambda: f"{[*left()]} are still there")
 
 
 @pytest.mark.parametrize(

@@ -15,27 +15,33 @@ HELD = Rung("short", "held", 1, most=1 / 2)
 
 
 class MadeUp:
-    """A closed loop answers 1.3 times of what is held; the longer a window, the less it is off."""
+    """
+    A closed loop answers `closed` times of what is held, each candidate's drawn between the two; the longer a window,
+    the less it is off.
+    """
 
     def __init__(
-        self, held: dict[Candidate, float], *, noise: float = 0.0, megabytes: int = 200, seed: int = 0
-    ) -> None:
+        self, held: dict[Candidate, float], *, noise: float = 0.0, closed: tuple[float, float] = (1.3, 1.3),
+        megabytes: int = 200, seed: int = 0,
+    ) -> None:  # fmt: skip
         self.measured: list[tuple[str, Candidate]] = []
         self.missed: set[Candidate] = set()
         self._held = held
         self._noise = noise
         self._megabytes = megabytes
         self._random = random.Random(seed)
+        self._closed = {each: self._random.uniform(*closed) for each in held}
 
     def __call__(self, candidate: Candidate, rung: Rung, before: Score | None, seed: int) -> Score:
         self.measured.append((rung.name, candidate))
         if rung.load == "held" and candidate in self.missed:
             return self.score(candidate, 0.0, "no rate is held")
         rate = self._held[candidate] * self._random.lognormvariate(0, self._noise / rung.seconds**0.5)
-        return self.score(candidate, 1.3 * rate if rung.load == "closed" else rate, bound=rung.load == "closed")
+        closed = rung.load == "closed"
+        return self.score(candidate, self._closed[candidate] * rate if closed else rate, closed=closed)
 
-    def score(self, candidate: Candidate, rate: float, missed: str = "", *, bound: bool = False) -> Score:
-        return Score(rate, self._megabytes * candidate.workers * MEGABYTE, missed, bound)
+    def score(self, candidate: Candidate, rate: float, missed: str = "", *, closed: bool = False) -> Score:
+        return Score(rate, self._megabytes * candidate.workers * MEGABYTE, missed, closed)
 
 
 def tuned(made_up: MadeUp, of: Sequence[Candidate], *, seed: int) -> Choice:

@@ -3,7 +3,7 @@
 import pytest
 
 from app.environment import load_settings
-from benchmarks.tuning.candidates import Candidate, by_default, candidates
+from benchmarks.tuning.candidates import Candidate, by_default, candidates, numbers_of_workers
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 16])
@@ -13,7 +13,14 @@ def test_no_candidate_is_there_twice_and_what_is_served_by_default_is_one(cores:
 
     assert len(set(every)) == len(every)
     assert by_default(cores) in every
-    assert {each.workers for each in every} == {1, cores, cores + 1}
+    assert {1, cores, cores + 1} <= {each.workers for each in every}
+
+
+def test_so_many_workers_as_memory_allows_are_among_the_candidates_within_a_factor_of_two() -> None:
+    assert numbers_of_workers(1) == [1, 2]
+    assert numbers_of_workers(2) == [1, 2, 3]
+    assert numbers_of_workers(12) == [1, 2, 4, 8, 12, 13]
+    assert numbers_of_workers(16) == [1, 2, 4, 8, 16, 17]
 
 
 def test_acceleration_is_a_choice_only_where_the_model_has_one() -> None:

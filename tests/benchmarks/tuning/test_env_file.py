@@ -7,8 +7,9 @@ import pytest
 
 from app.environment import load_settings
 from app.settings import ROOT
+from benchmarks.failures import NotMeasurable
 from benchmarks.tuning.candidates import candidates
-from benchmarks.tuning.env_file import text, write
+from benchmarks.tuning.env_file import check_place, text, write
 from tests.environments import own_environment
 
 EVERY = candidates(2, accelerated=True)
@@ -18,6 +19,7 @@ CHOICE = next(each for each in EVERY if each.execution == "threads" and each.acc
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "a folder" / "tuned.env"
+    path.parent.mkdir()
     write(path, CHOICE.settings, ["Chosen for $(touch x) `y` 'z", "in two\nlines"])
     return path
 
@@ -67,7 +69,37 @@ def test_make_serve_takes_it_in_the_same_way():
 
     started = [line for line in said.stdout.splitlines() if "gunicorn" in line]
     assert len(started) == 1
-    assert started[0].startswith('set -a; . "$(readlink -f "tuned.env")"; set +a;')
+    assert 'set -a; . "$(readlink -f "tuned.env")"; set +a;' in started[0]
+
+
+def test_a_file_that_is_not_there_is_told_and_nothing_is_run() -> None:
+    said = config("ENV_FILE=/no/such/file.env")
+
+    assert said.returncode != 0
+    assert said.stderr.startswith("make: there is no file /no/such/file.env\n")
+    assert said.stdout == ""
+
+
+def test_a_comment_ends_with_its_line() -> None:
+    assert text({"A": "1"}, ["in C:\\"]) == "# in C:\nA=1\n"
+
+
+def test_where_the_file_could_not_be_written_nothing_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotMeasurable, match="is a folder"):
+        check_place(tmp_path)
+    with pytest.raises(NotMeasurable, match="cannot be written"):
+        check_place(tmp_path / "file" / "tuned.env")
+    check_place(tmp_path / "new" / "tuned.env")
+    assert [*(tmp_path / "new").iterdir()] == []
+
+
+def test_a_file_that_fails_to_be_written_leaves_nothing_half_done(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path, {"A": "1"}, [])
+
+    assert [*tmp_path.parent.glob(".*.unfinished")] == []
 
 
 def test_a_file_that_is_not_there_serves_nothing(tmp_path):

@@ -5,14 +5,19 @@ import pytest
 from benchmarks.failures import NothingFits
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.choosing import Block, chosen
+from benchmarks.tuning.claim import figure
 from benchmarks.tuning.exhaustive import Exhausted, exhausted
 from benchmarks.tuning.halving import Rung, Score, Trial
 from benchmarks.tuning.tuning import Demand, Tuned
 
 LIMIT = 1_000
-CHOICE, OVERLOOKED, SLOW, LARGE = (Candidate(workers, "inline") for workers in (1, 2, 3, 4))
-CLOSED = {CHOICE: 1_000.0, OVERLOOKED: 900.0, SLOW: 300.0, LARGE: 2_000.0}
+CHOICE, OVERLOOKED, SLOW, LARGE, THIRD, FOURTH, FIFTH = (Candidate(workers, "inline") for workers in range(1, 8))
+CLOSED = {
+    CHOICE: 1_000.0, OVERLOOKED: 900.0, SLOW: 200.0, LARGE: 2_000.0, THIRD: 800.0, FOURTH: 800.0, FIFTH: 800.0,
+}  # fmt: skip
+OTHERS = {THIRD: 600.0, FOURTH: 500.0, FIFTH: 400.0}
 TOO_LARGE = "takes 2 MB, over 1 MB"
+BLOCKS = (1.0, 1.1, 0.9)
 
 
 class Made:
@@ -22,62 +27,64 @@ class Made:
     memory_bytes = LIMIT
     seed = 1
 
-    def __init__(self, held: dict[Candidate, float]) -> None:
-        self.held = held
+    def __init__(self, held: dict[Candidate, float], failing: frozenset[Candidate] = frozenset()) -> None:
+        self.held = held | OTHERS
         self.searched: list[Candidate] = []
+        self._failing = failing
 
     def measure(self, candidate: Candidate, rung: Rung, before: Score | None, seed: int) -> Score:
         self.searched.append(candidate)
         return Score(self.held[candidate], 1)
 
-    def compared(self, before: dict[Candidate, Score]) -> list[Block]:
-        return [Block({each: Score(self.held[each] * off, 1) for each in before}) for off in (1.0, 1.1, 0.9)]
+    def compared(self, before: dict[Candidate, Score], *, seed: int) -> list[Block]:
+        assert seed != self.seed
+        return [
+            Block({each: Score(self.held[each] * off, 1, "late" * (each in self._failing)) for each in before})
+            for off in BLOCKS
+        ]
 
 
-def of(held: dict[Candidate, float]) -> tuple[Made, Exhausted]:
+def of(held: dict[Candidate, float], failing: frozenset[Candidate] = frozenset()) -> tuple[Made, Tuned, Exhausted]:
     trials = [
-        Trial("screened", each, Score(rate, 1, bound=True), TOO_LARGE if each == LARGE else "")
+        Trial("screened", each, Score(rate, 1, closed=True), TOO_LARGE if each == LARGE else "")
         for each, rate in CLOSED.items()
     ]
-    trials += [Trial("longer", CHOICE, Score(held[CHOICE], 1))]
     choice = chosen([Block({CHOICE: Score(held[CHOICE], 1)})] * 3, None)
-    made = Made(held)
-    return made, exhausted(made, Tuned(Demand(), 0.025, 0.001, "none", trials, [], choice))
+    made, tuned = Made(held, failing), Tuned(Demand(), 0.025, 0.001, "none", trials, [], choice, 700.0, [])
+    return made, tuned, exhausted(made, tuned)
 
 
 def test_a_candidate_that_was_overlooked_is_found_with_how_far_the_choice_is_behind() -> None:
-    _, found = of({CHOICE: 800.0, OVERLOOKED: 1_000.0})
+    _, tuned, found = of({CHOICE: 800.0, OVERLOOKED: 1_000.0})
 
     assert found.best == OVERLOOKED
     assert found.ratio.value == pytest.approx(0.8)
-    assert len(found.finals) == 3
+    assert figure("text", tuned, found).holds is False
 
 
-def test_where_the_choice_is_the_best_nothing_is_measured_again() -> None:
-    _, found = of({CHOICE: 800.0, OVERLOOKED: 700.0})
+def test_the_best_choice_is_measured_against_its_best_rivals_and_is_ahead() -> None:
+    _, tuned, found = of({CHOICE: 800.0, OVERLOOKED: 700.0})
 
-    assert (found.best, found.ratio.value, found.finals) == (CHOICE, 1.0, [])
+    assert {*found.finals[0].scores} == {CHOICE, OVERLOOKED, THIRD, FOURTH}
+    assert found.best == OVERLOOKED
+    assert found.ratio.value == pytest.approx(8 / 7)
+    assert figure("text", tuned, found).holds is True
 
 
 def test_all_are_searched_but_those_that_are_known_over_a_limit_or_far_out_of_reach() -> None:
-    made, found = of({CHOICE: 800.0, OVERLOOKED: 700.0})
+    made, _, found = of({CHOICE: 800.0, OVERLOOKED: 700.0})
 
-    out = {each.candidate: each.out for each in found.trials}
-    assert made.searched == [OVERLOOKED]
-    assert out == {
-        CHOICE: "", OVERLOOKED: "", SLOW: "answers at most 300/s, not half of 800/s", LARGE: TOO_LARGE,
-    }  # fmt: skip
+    out = {each.candidate: each.out for each in found.trials if each.out}
+    assert made.searched == [CHOICE, OVERLOOKED, THIRD, FOURTH, FIFTH]
+    assert out == {SLOW: "answers 200/s in a closed loop, not a third of 800/s", LARGE: TOO_LARGE}
 
 
 def test_a_best_that_does_not_hold_when_it_is_compared_is_no_best() -> None:
-    class Failing(Made):
-        def compared(self, before: dict[Candidate, Score]) -> list[Block]:
-            return [Block({each: Score(0.0, 1, "no rate is held") for each in before})]
+    _, _, found = of({CHOICE: 800.0, OVERLOOKED: 1_000.0}, frozenset({OVERLOOKED}))
 
-    trials = [Trial("screened", each, Score(CLOSED[each], 1, bound=True)) for each in (CHOICE, OVERLOOKED)]
-    trials += [Trial("longer", CHOICE, Score(800.0, 1))]
-    choice = chosen([Block({CHOICE: Score(800.0, 1)})] * 3, None)
-    made = Failing({OVERLOOKED: 900.0})
+    assert found.best == THIRD
 
-    with pytest.raises(NothingFits, match="no rate is held"):
-        exhausted(made, Tuned(Demand(), 0.025, 0.001, "none", trials, [], choice))
+
+def test_a_choice_that_does_not_hold_when_it_is_compared_has_no_verdict() -> None:
+    with pytest.raises(NothingFits, match=r"compared with the best of all, 1 worker.*late"):
+        of({CHOICE: 800.0, OVERLOOKED: 1_000.0}, frozenset({CHOICE}))

@@ -29,7 +29,7 @@ def test_each_line_is_an_instance_of_a_text_or_a_table(file: Path) -> None:
     rows = bodies_in(file, model(TABLE))
 
     assert [json.loads(each) for each in texts] == [{"text": "a film"}, {"text": "another"}]
-    assert [json.loads(each)["features"] for each in rows] == [{"age": 3, "city": "Oslo"}, [4, "Rome"]]
+    assert [json.loads(each)["features"] for each in rows] == [[3, "Oslo"], [4, "Rome"]]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,23 @@ def test_a_file_that_the_model_does_not_take_is_refused_with_its_line(file: Path
 
     with pytest.raises(NotMeasurable, match=told):
         bodies_in(file, model(TABLE))
+
+
+def test_a_column_that_may_be_null_may_be_left_out_and_another_may_not(file: Path) -> None:
+    inputs = TableInput((Column("age", nullable=True, required=False), Column("city", "string", required=False)), {})
+    file.write_text('{"city": "Oslo"}\n')
+    [row] = bodies_in(file, model(inputs))
+    file.write_text('{"age": 1}\n')
+
+    assert json.loads(row) == {"features": [None, "Oslo"]}
+    with pytest.raises(NotMeasurable, match="line 1 leaves out city"):
+        bodies_in(file, model(inputs))
+
+
+def test_a_line_ends_nowhere_but_at_its_end(file: Path) -> None:
+    file.write_text('"one\u2028film"\n', encoding="utf-8")
+
+    assert [json.loads(each) for each in bodies_in(file, model(TextInput("x")))] == [{"text": "one\u2028film"}]
 
 
 def test_a_file_that_is_not_there_is_refused(file: Path) -> None:

@@ -17,12 +17,13 @@ from app.environment import load_settings
 from app.settings import ROOT
 from benchmarks.environment import environment
 from benchmarks.failures import RequestsFailed, RunFailed, ServerFailed, WrongAnswer
-from benchmarks.processes import tree
+from benchmarks.processes import family, tree
 from benchmarks.subjects import Subject
-from benchmarks.tuning.__main__ import saved
+from benchmarks.tuning.__main__ import parsed, saved
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.halving import Rung
-from benchmarks.tuning.scoring import Scoring, others_share, probing, searched
+from benchmarks.tuning.scoring import Scoring, others_share
+from benchmarks.tuning.searching import LEAST_RATE, probing, searched
 from benchmarks.tuning.tuning import Demand, Effort, Tuning
 from tests.benchmarks.fake_server import RIGHT, Answer, FakeServer, fake_server
 from tests.benchmarks.light_estimator import FirstColumn
@@ -75,8 +76,8 @@ def test_where_no_rate_is_held_the_search_ends() -> None:
     probes = searched(Limited(0.0), 35.0, 105.0, precision=0.05)
 
     assert not any(each["passed"] for each in probes)
-    assert len(probes) < 20
-    assert min(each["offered_per_second"] for each in probes) < 5
+    assert len(probes) < 10
+    assert min(each["offered_per_second"] for each in probes) == LEAST_RATE
 
 
 def probed(answers: Callable[[bytes, int], Answer], folder: Path, *, objective_seconds: float = 0.2) -> dict:
@@ -109,6 +110,38 @@ def test_a_bad_answer_now_and_then_fails_the_run(bad: Answer, failure: type[RunF
 
     with pytest.raises(failure):
         probed(answers, tmp_path)
+
+
+def test_a_connection_that_breaks_at_a_rate_that_is_held_fails_the_run(tmp_path: Path) -> None:
+    numbers = count()
+
+    def answers(body: bytes, held: int) -> Answer:
+        if body in LOAD and next(numbers) == 500:
+            raise ConnectionAbortedError("this one is not answered")
+        return RIGHT
+
+    with pytest.raises(RequestsFailed, match=r"1 connections broke at 1,000 requests/s, which were not too many"):
+        probed(answers, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--objective-ms", "0"], ["--objective-ms", "nan"], ["--memory-mb", "0"], ["--memory-mb", "inf"], ["--rows", "0"]],
+)
+def test_limits_that_nothing_can_keep_or_miss_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parsed(arguments)
+
+
+def test_a_model_that_is_slow_is_asked_by_fewer_clients_at_once(light: Subject, tmp_path: Path) -> None:
+    scoring = Scoring(light, rows=1, connections=32, folder=tmp_path)
+
+    scoring.limit_connections(0.001)
+    assert scoring.scenario(Candidate(2, "inline")).connections == 64
+    scoring.limit_connections(0.5)
+    assert scoring.scenario(Candidate(2, "inline")).connections == 20
+    scoring.limit_connections(50)
+    assert scoring.scenario(Candidate(2, "inline")).connections == 2
 
 
 @pytest.fixture
@@ -165,18 +198,10 @@ def test_ctrl_c_leaves_nothing_running_and_writes_nothing(text_artifact: Path, t
         os.killpg(process.pid, signal.SIGINT)
 
         assert process.wait(timeout=30) == 130
-        wait_until(lambda: not any(map(is_running, started)), seconds=10, told=lambda: str(started))
+        wait_until(lambda: not any(map(family, started)), seconds=10, told=lambda: str(started))
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert "interrupted; nothing was written" in log.read_text()
     assert not out.exists()
-
-
-def is_running(pid: int) -> bool:
-    """One that nobody waits for may remain as a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except OSError:
-        return False
