@@ -16,17 +16,17 @@ from benchmarks.series import Series, newest
 
 OUT = Path(__file__).parent.parent
 EXPERIMENTS = "experiments.json"
-# What a report is made of: a part of the grid stands in for all of it until that is measured.
-KINDS = {"bench": ("bench",), "full": ("full", "claims")}
+# What a report is made of.
+KINDS = ("bench", "full", "claims")
 
 
-def written(bench: Series | None, full: Series | None, out: Path) -> None:
+def written(bench: Series | None, full: Series | None, claims: Series | None, *, out: Path) -> None:
     """Replaces an earlier report with its figures; raises NotComparable where the series are not of one machine."""
-    series = [each for each in (bench, full) if each is not None]
+    every = (bench, full, claims)
+    series = [each for each in every if each is not None]
     check_one_machine([each.head for each in series])
-    found = blocks(
-        Cells(bench) if bench is not None else None, Cells(full) if full is not None else None, experiments(series)
-    )
+    of_bench, of_full, of_claims = (None if each is None else Cells(each) for each in every)
+    found = blocks(of_bench, of_full, of_claims, experiments(series))
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for earlier in figures.glob("*.svg"):
@@ -39,15 +39,15 @@ def written(bench: Series | None, full: Series | None, out: Path) -> None:
 
 def publish(series: Series, results: Path = result_file.RESULTS, out: Path = OUT) -> None:
     """The report of a series that was just made; beside the newest of the other kind where both are of one machine."""
-    [kind] = [kind for kind, benchmarks in KINDS.items() if series.head["benchmark"] in benchmarks]
-    alone: dict[str, Series | None] = dict.fromkeys(KINDS) | {kind: series}
+    own: dict[str, Series | None] = {series.head["benchmark"]: series}
+    alone = dict.fromkeys(KINDS) | own
     if series.head["conditions"]["quick"]:
         # Only to show that it can be written: beside the runs.
         written(**alone, out=series.folder)
         print(f"a trial, in {series.folder}")
         return
     try:
-        written(**{each: newest_or_none(each, results) for each in KINDS} | {kind: series}, out=out)
+        written(**{each: newest_or_none(each, results) for each in KINDS} | own, out=out)
     except NotComparable as error:
         print(f"without other series: {error}", file=sys.stderr)
         written(**alone, out=out)
@@ -67,17 +67,15 @@ def experiments(series: Sequence[Series]) -> dict[str, Any] | None:
     return measured
 
 
-def newest_or_none(kind: str, folder: Path) -> Series | None:
-    """Of the first benchmark of its kind that was measured; raises NotComparable where it is a quick one."""
-    for benchmark in KINDS[kind]:
-        try:
-            series = newest(benchmark, folder)
-        except FileNotFoundError:
-            continue
-        if series.head["conditions"]["quick"]:
-            raise NotComparable(f"{series.name} is quick, and only shows that the benchmark runs")
-        return series
-    return None
+def newest_or_none(benchmark: str, folder: Path) -> Series | None:
+    """Raises NotComparable where it is a quick one."""
+    try:
+        series = newest(benchmark, folder)
+    except FileNotFoundError:
+        return None
+    if series.head["conditions"]["quick"]:
+        raise NotComparable(f"{series.name} is quick, and only shows that the benchmark runs")
+    return series
 
 
 def main() -> int:
@@ -86,10 +84,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the report (default: benchmarks)")
     options = parser.parse_args()
     try:
-        bench, full = (newest_or_none(kind, options.results) for kind in KINDS)
-        if bench is None and full is None:
+        found = {each: newest_or_none(each, options.results) for each in KINDS}
+        if not any(found.values()):
             raise FileNotFoundError("no series of `make bench`, `make bench-claims` or `make bench-full`")
-        written(bench, full, options.out)
+        written(**found, out=options.out)
     except (FileNotFoundError, NotComparable) as error:
         print(f"no report: {error}", file=sys.stderr)
         return 1

@@ -48,9 +48,12 @@ MEMORY: Part = (
 )
 
 
-def blocks(bench: Cells | None, full: Cells | None, experiments: dict[str, Any] | None = None) -> list[Block]:
-    """Of the series of `make bench` and of `make bench-full`; either may be missing, not both."""
-    series = [cells for cells in (bench, full) if cells is not None]
+def blocks(
+    bench: Cells | None, full: Cells | None, claimed: Cells | None = None, experiments: dict[str, Any] | None = None
+) -> list[Block]:
+    """Of the series of `make bench`, `make bench-full` and `make bench-claims`; some may be missing, not all."""
+    series = [cells for cells in (bench, full, claimed) if cells is not None]
+    full = full or claimed
     many = full or bench
     assert many is not None
     return [
@@ -64,7 +67,7 @@ def blocks(bench: Cells | None, full: Cells | None, experiments: dict[str, Any] 
         *throughput(many),
         *latency(many),
         *memory(many),
-        *said(many, experiments),
+        *said(claimed or many, experiments),
         *capacity(bench, full),
         *every_cell(series),
         *void(series),

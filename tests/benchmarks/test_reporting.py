@@ -59,7 +59,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     grid = full_series(folder)
     experiments = {"cores": 2, "asyncio_threads": 6, "anyio_threads": 40, "elapsed": []}
     (grid.folder / "experiments.json").write_text(json.dumps(experiments))
-    written(bench_series(folder / "bench-20260101T000000"), grid, folder)
+    written(bench_series(folder / "bench-20260101T000000"), grid, None, out=folder)
     return folder
 
 
@@ -181,7 +181,7 @@ def test_a_figure_without_its_cells_is_left_out_and_the_one_of_before_removed(tm
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/latency.svg").write_text("of an earlier report")
 
-    written(bench_series(tmp_path / "bench-20260101T000000"), None, tmp_path)
+    written(bench_series(tmp_path / "bench-20260101T000000"), None, None, out=tmp_path)
 
     assert not (tmp_path / "figures/latency.svg").exists()
     assert "Not measured, and left out: the figure `latency`." in (tmp_path / "REPORT.md").read_text()
@@ -191,7 +191,7 @@ def test_a_series_without_a_valid_run_still_has_a_report(tmp_path: Path) -> None
     made = bench_series(tmp_path / "bench-20260101T000000", blocks=0)
     made.save(run("baseline", 0) | {"void": ["2 % stolen"]})
 
-    written(made, None, tmp_path)
+    written(made, None, None, out=tmp_path)
 
     assert "was not measured" in (tmp_path / "REPORT.md").read_text()
     assert "No valid run" in bench_table.render(made)
@@ -219,7 +219,7 @@ def test_series_of_two_machines_are_not_in_one_report(tmp_path: Path) -> None:
     one, other = bench_series(tmp_path / "bench-1", cpu_model="Another CPU"), full_series(tmp_path)
 
     with pytest.raises(NotComparable, match="cpu_model differs"):
-        written(one, other, tmp_path)
+        written(one, other, None, out=tmp_path)
 
 
 def test_a_quick_series_has_no_report(tmp_path: Path) -> None:
@@ -230,12 +230,20 @@ def test_a_quick_series_has_no_report(tmp_path: Path) -> None:
     assert newest_or_none("full", tmp_path) is None
 
 
-def test_the_cells_of_the_claims_stand_in_until_the_grid_is_measured(tmp_path: Path) -> None:
-    claimed = series(tmp_path / "claims-20260102T000000", full(2), {}, benchmark="claims")
-    assert newest_or_none("full", tmp_path).name == claimed.name
+@pytest.mark.parametrize("grid_too", [False, True])
+def test_what_was_measured_for_the_claims_decides_on_them_and_stands_in_for_the_grid(
+    grid_too: bool, tmp_path: Path
+) -> None:
+    loggers = {"text-default": {"requests_per_second": 100}, "text-default-logged": {"requests_per_second": 92}}
+    claimed = series(tmp_path / "claims-1", full(2), loggers, benchmark="claims")
+    grid = full_series(tmp_path) if grid_too else None
 
-    grid = series(tmp_path / "full-20260101T000000", full(2), {}, benchmark="full")
-    assert newest_or_none("full", tmp_path).name == grid.name
+    written(None, grid, claimed, out=tmp_path)
+
+    report = (tmp_path / "REPORT.md").read_text()
+    assert "| “logging costs 5 to 10 %” | **upheld** | throughput | 0.90 to 0.95 | 0.92 (0.92 to 0.92)" in report
+    assert ("Series `full-20260101T000000`" in report) is grid_too
+    assert "`claims-1`: 2 of" in report
 
 
 def test_text_is_escaped_in_html_and_marked_in_both_forms() -> None:
