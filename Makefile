@@ -102,7 +102,7 @@ tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \
 		$(if $(MEMORY_MB),--memory-mb "$(MEMORY_MB)") $(if $(EXHAUSTIVE),--exhaustive) $(if $(OUT),--out "$(OUT)")
 
-bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 30 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
+bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast%,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 30 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.peers $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only $(ONLY))
 
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)

@@ -16,6 +16,7 @@ class Forkcast:
     title = "Forkcast"
     path = "/predict"
     documentation = "README.md"
+    acceleration = "auto"
     configured: ClassVar[Mapping[bool, str]] = {
         False: "`FORKCAST_EXECUTION=inline`, a worker a core, all else by default",
         True: "all by default: micro-batches without a timer, a worker a core",
@@ -29,6 +30,7 @@ class Forkcast:
             "WEB_CONCURRENCY": str(place.cores),
             "MODEL_URI": str(place.artifact),
             "FORKCAST_EXECUTION": "microbatch" if place.batching else "inline",
+            "FORKCAST_ACCELERATION": self.acceleration,
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
         return Launch(command, settings, folder=ROOT)
@@ -38,3 +40,14 @@ class Forkcast:
 
     def answer(self, label: Any) -> Any:
         return {"label": label}
+
+
+class PlainForkcast(Forkcast):
+    """Without code of its own for the predict: what is left is how it serves."""
+
+    name = "forkcast-plain"
+    title = "Forkcast with scikit-learn's own predict"
+    acceleration = "off"
+    configured: ClassVar[Mapping[bool, str]] = {
+        batching: f"{each}, but `FORKCAST_ACCELERATION=off`" for batching, each in Forkcast.configured.items()
+    }

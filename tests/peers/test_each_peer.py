@@ -12,7 +12,7 @@ from benchmarks import processes
 from benchmarks.failures import WrongAnswer
 from benchmarks.generators import Own
 from benchmarks.peers.asked import plan_of, questions
-from benchmarks.peers.catalogue import ARMS, PEERS
+from benchmarks.peers.catalogue import ARMS, OTHERS, PEERS
 from benchmarks.peers.contract import ENVIRONMENTS, Arm, Launch, Place
 from benchmarks.peers.ports import lasting_port
 from benchmarks.peers.server import served
@@ -36,7 +36,7 @@ def folder() -> Iterator[Path]:
 
 
 def installed(arm: Arm) -> Arm:
-    if arm.peer != "forkcast" and not (ENVIRONMENTS / arm.peer / ".installed").exists():
+    if PEERS[arm.peer] in OTHERS and not (ENVIRONMENTS / arm.peer / ".installed").exists():
         pytest.skip(f"{arm.peer} is not installed: make test-peers installs it")
     return arm
 

@@ -13,17 +13,18 @@ from app.settings import ROOT
 from benchmarks.failures import NotMeasurable, WrongAnswer
 from benchmarks.http_client import Reply
 from benchmarks.peers.asked import Asked, questions
-from benchmarks.peers.catalogue import ARMS, NOT_MEASURED, PEERS
+from benchmarks.peers.catalogue import ARMS, NOT_MEASURED, OTHERS, PEERS
 from benchmarks.peers.contract import BATCH_ROWS, Place
 from benchmarks.peers.environments import SHARED, program, versions
-from benchmarks.peers.forkcast_impl import Forkcast
+from benchmarks.peers.forkcast_impl import Forkcast, PlainForkcast
 from tests.benchmarks.small_subjects import ROWS, subject_of
 
 REQUIREMENTS = ROOT / "benchmarks/peers/requirements"
-OTHERS = sorted(set(PEERS) - {"forkcast"})
+INSTALLED = sorted(each.name for each in OTHERS)
 # As each of them answered "a warm and funny film".
 ANSWERS = {
     "forkcast": b'{"label":"positive","score":0.96,"probabilities":{"negative":0.04,"positive":0.96}}',
+    "forkcast-plain": b'{"label":"positive","score":0.96,"probabilities":{"negative":0.04,"positive":0.96}}',
     "litserve": b'{"label":"positive"}',
     "mlserver": (
         b'{"model_name":"model","id":"96e3","parameters":{},"outputs":[{"name":"predict","shape":[1,1],'
@@ -80,7 +81,7 @@ def test_each_peer_predicts_one_by_one_and_most_in_batches_too() -> None:
     assert len(set(names)) == len(names)
     assert {arm.peer for arm in ARMS if not arm.batching} == set(PEERS)
     assert set(PEERS) - {arm.peer for arm in ARMS if arm.batching} == {"mlflow"}
-    assert all(arm.documentation.startswith("https://") for arm in ARMS if arm.peer != "forkcast")
+    assert all(arm.documentation.startswith("https://") for arm in ARMS if PEERS[arm.peer] in OTHERS)
 
 
 def test_who_is_not_measured_is_named_with_the_reason() -> None:
@@ -88,7 +89,7 @@ def test_who_is_not_measured_is_named_with_the_reason() -> None:
     assert not {peer.title for peer in PEERS.values()} & set(NOT_MEASURED)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_an_environment_is_pinned_and_shares_what_reads_the_artifact(name: str) -> None:
     ours, theirs = pins(ROOT / "requirements.txt"), pins(REQUIREMENTS / f"{name}.txt")
 
@@ -99,7 +100,7 @@ def test_an_environment_is_pinned_and_shares_what_reads_the_artifact(name: str) 
 def test_make_installs_each_of_them() -> None:
     [named] = re.findall(r"^PEERS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
-    assert sorted(named.split()) == OTHERS == sorted(file.stem for file in REQUIREMENTS.iterdir())
+    assert sorted(named.split()) == INSTALLED == sorted(file.stem for file in REQUIREMENTS.iterdir())
 
 
 def test_a_peer_that_is_not_installed_cannot_be_measured() -> None:
@@ -112,11 +113,13 @@ def test_a_peer_that_is_not_installed_cannot_be_measured() -> None:
 def test_forkcast_is_started_as_make_serve_does(batching: bool, execution: str, tmp_path: Path) -> None:
     place = Place(tmp_path / "model.joblib", tmp_path, port=1, cores=3, batching=batching)
 
-    launch = Forkcast().launch(place)
+    launch, plain = (each.launch(place) for each in (Forkcast(), PlainForkcast()))
 
     assert "gunicorn.conf.py" in " ".join(launch.command)
-    assert launch.environment["FORKCAST_EXECUTION"] == execution
+    assert launch.environment["FORKCAST_EXECUTION"] == plain.environment["FORKCAST_EXECUTION"] == execution
     assert launch.environment["WEB_CONCURRENCY"] == "3"
+    assert launch.environment["FORKCAST_ACCELERATION"] == "auto"
+    assert plain.environment["FORKCAST_ACCELERATION"] == "off"
 
 
 def test_a_batch_is_no_larger_than_what_is_asked_at_once() -> None:
