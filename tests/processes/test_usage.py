@@ -21,14 +21,33 @@ def gone() -> int:
     return process.pid
 
 
+# Allocates once it is told to, then waits to be told to end.
+ALLOCATES = f"""
+import sys
+print("before", flush=True)
+sys.stdin.readline()
+block = b"x" * {32 * MEBI}
+print("after", flush=True)
+sys.stdin.readline()
+"""
+
+
 def test_what_a_process_allocates_is_private_to_it_and_in_its_share() -> None:
-    before = memory(os.getpid())
+    # Not this one: what it shares with a child of another test becomes its own when that ends.
+    with subprocess.Popen(
+        [sys.executable, "-c", ALLOCATES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "before\n"
+        before = memory(process.pid)
+        process.stdin.write("\n")
+        assert process.stdout.readline() == "after\n"
+        after = memory(process.pid)
+        process.stdin.write("\n")
 
-    block = b"x" * (32 * MEBI)
-    after = memory(os.getpid())
-
-    assert after.private_bytes - before.private_bytes == pytest.approx(len(block), rel=0.1)
-    assert after.pss_bytes - before.pss_bytes == pytest.approx(len(block), rel=0.1)
+    assert after.private_bytes - before.private_bytes == pytest.approx(32 * MEBI, rel=0.1)
+    assert after.pss_bytes - before.pss_bytes == pytest.approx(32 * MEBI, rel=0.1)
 
 
 def test_processor_time_is_what_the_process_itself_says() -> None:
