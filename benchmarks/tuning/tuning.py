@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.processes.cores import usable_cores
-from benchmarks.failures import NothingFits
 from benchmarks.markdown import Row
 from benchmarks.saturation import objective_of
 from benchmarks.subjects import Subject
@@ -51,7 +50,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """`idle_p50_seconds` is that of what is served by default; the rate confirmed is what can be relied on."""
+    """`idle_p50_seconds` is that of what is served by default; the rate confirmed can be relied on, 0 where none is."""
 
     demand: Demand
     objective_seconds: float
@@ -93,8 +92,6 @@ class Tuning:
             choice.candidate, self._effort.last, choice.rate(choice.candidate).value,
             objective_seconds=self.objective_seconds, seed=self.seed,
         )  # fmt: skip
-        if not rate:
-            raise NothingFits(f"no rate near to what {choice.candidate.name} seemed to hold is held again and again")
         return Tuned(
             self._demand, self.objective_seconds, self.alone.p50_seconds, self.alone.acceleration, trials, finals,
             choice, rate, confirmations,

@@ -19,11 +19,9 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
     choice = tuned.choice
     said = [
         f"Chosen: {choice.candidate.name}.",
-        f"It holds {tuned.confirmed_per_second:,.0f} requests/s of Poisson arrivals with p99 within "
-        f"{tuned.objective_seconds * 1e3:,.0f} ms, {CONFIRMATIONS} windows in a row, in "
-        f"{megabytes(choice.pss_bytes[choice.candidate])}. The highest rates found, by which it was chosen: "
-        f"{rates(choice.rate(choice.candidate))} requests/s, the median of {len(tuned.finals)} fresh servers (95 % "
-        "interval).",
+        confirmed(tuned),
+        f"The highest rates found, by which it was chosen: {rates(choice.rate(choice.candidate))} requests/s, the "
+        f"median of {len(tuned.finals)} fresh servers (95 % interval).",
     ]
     if choice.candidate != choice.best:
         said.append(
@@ -38,6 +36,16 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
     if default != choice.candidate and (against := comparison(tuned, default)):
         said.append(f"Against {default.name}, which is served where nothing is set: {against}.")
     return [*said, *neighbours(tuned), *disturbance(tuned), *generator_limit(tuned)]
+
+
+def confirmed(tuned: Tuned) -> str:
+    objective = f"p99 within {tuned.objective_seconds * 1e3:,.0f} ms, {CONFIRMATIONS} windows in a row"
+    if not tuned.confirmed_per_second:
+        return f"No rate near to those found was held with {objective}: this machine is busy at times, plan with less."
+    return (
+        f"It holds {tuned.confirmed_per_second:,.0f} requests/s of Poisson arrivals with {objective}, in "
+        f"{megabytes(tuned.choice.pss_bytes[tuned.choice.candidate])}."
+    )
 
 
 def disturbance(tuned: Tuned) -> list[str]:

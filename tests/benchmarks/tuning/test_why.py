@@ -1,7 +1,7 @@
 """The reasons in words, of tunings whose scores are made up."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -57,6 +57,13 @@ def test_it_is_compared_with_those_that_differ_in_one_thing_where_both_came_fart
     assert any(each.startswith("inline rather than threads (2): 1.25 (") for each in said)
     assert "inline rather than microbatch (at most 16 rows): 2.00 times the rate held (short)." in said
     assert any(each.startswith("2 rather than 3 workers: 0.92 times") for each in said)
+
+
+def test_a_rate_that_was_found_and_not_held_again_is_not_promised() -> None:
+    said = "\n".join(sentences(replace(tuned(), confirmed_per_second=0.0), TWO))
+
+    assert "No rate near to those found was held with p99 within 25 ms, 5 windows in a row" in said
+    assert "It holds" not in said
 
 
 @pytest.mark.parametrize(("late", "told"), [(1, False), (2, True)])
