@@ -59,7 +59,7 @@ check: lint types readme test ## lint, types and tests: what CI runs
 bench: .venv/.installed-bench ## measure threads against processes on MODEL_URI (some 12 minutes; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.bench $(if $(RESUME),--resume "$(RESUME)")
 
-bench-claims: .venv/.installed-bench ## of bench-full only what is said elsewhere, with verdicts (some 80 minutes; RESUME=folder goes on)
+bench-claims: .venv/.installed-bench ## of bench-full only what is said elsewhere, with verdicts (an hour or more; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.bench claims $(if $(RESUME),--resume "$(RESUME)")
 
 bench-full: .venv/.installed-bench ## every technique, model, size and load: hours; RESUME=folder goes on, ONLY='text-*' picks
@@ -77,7 +77,7 @@ bench-agreement: .venv/.installed-bench ## on how many headline ratios do two re
 bench-models: .venv/.installed-bench ## judge the default model on DATA, labelled reviews that it has never seen
 	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
 
-bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on three models (some 40 minutes)
+bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on three models; takes several times as long as make tune for each
 	@$(PYTHON_RUN) -m benchmarks.tuning.claim
 
 bench-report: .venv/.installed-bench ## render REPORT.md, report.html and README.md from the newest results
@@ -102,7 +102,7 @@ tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \
 		$(if $(MEMORY_MB),--memory-mb "$(MEMORY_MB)") $(if $(EXHAUSTIVE),--exhaustive) $(if $(OUT),--out "$(OUT)")
 
-bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast%,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 30 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
+bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast%,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 40 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.peers $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only $(ONLY))
 
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)

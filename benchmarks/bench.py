@@ -2,7 +2,6 @@
 
 import argparse
 import fnmatch
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from pathlib import Path
 from app.environment import SettingsInvalid
 from app.errors import ForkcastError
 from app.processes.cores import usable_cores
-from benchmarks import generators, grid
+from benchmarks import generators, grid, series_options
 from benchmarks.analysis.claimed import cells_of_claims
 from benchmarks.cell import measured
 from benchmarks.environment import environment
 from benchmarks.experiments import experiments
 from benchmarks.failures import RunFailed
+from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row
 from benchmarks.reporting.__main__ import EXPERIMENTS, publish
 from benchmarks.running import ATTEMPTS, Measure, fill
@@ -24,7 +24,6 @@ from benchmarks.scenarios import ModelName, Scenario, headline
 from benchmarks.series import NotResumable, Series, new_folder
 from benchmarks.subjects import Subject, subject
 
-INTERRUPTED = 130
 # `make bench` ends within a quarter of an hour.
 MOST_SECONDS = 14 * 60.0
 
@@ -102,13 +101,6 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def interruptible() -> None:
-    """Other endings are as Ctrl-C: no server is left behind. What nohup ignores stays ignored."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) is signal.SIG_DFL:
-            signal.signal(ending, signal.default_int_handler)
-
-
 def benchmarked(options: argparse.Namespace, conditions: Row, scenarios: Sequence[Scenario]) -> int:
     """The exit status; raises RunFailed where a run failed: nothing more is measured then, and nothing is reported."""
     model: ModelName = "served" if options.benchmark == "bench" else "text"
@@ -137,17 +129,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="about a minute, to show that it runs; no result")
     parser.add_argument("--only", metavar="PATTERN", help="scenarios whose name matches, as text-*; no result")
-    parser.add_argument("--repetitions", type=int, default=5, help="fresh servers for each scenario (default: 5)")
-    parser.add_argument("--seed", type=int, default=20, help="of the order of scenarios and requests (default: 20)")
-    parser.add_argument("--out", type=Path, help="folder of the series (default: a new one in benchmarks/results)")
-    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with a series that was interrupted")
+    series_options.add(parser, what="scenario", repetitions=5)
     options = parser.parse_args(arguments)
     if options.quick and options.benchmark != "bench":
         parser.error("only the headline can be measured quickly")
-    if options.repetitions < 1:
-        parser.error("--repetitions must be at least 1")
-    if options.out is not None and options.out.exists():
-        parser.error(f"{options.out} is there already, and a result is never replaced")
+    series_options.check(parser, options)
     return options
 
 

@@ -2,18 +2,16 @@
 
 import argparse
 import random
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import FrameType
 
 from app.environment import SettingsInvalid
 from app.errors import ForkcastError
-from benchmarks import validity
+from benchmarks import series_options, validity
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
 from benchmarks.generators import OWN
+from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row
 from benchmarks.peers.asked import questions
 from benchmarks.peers.catalogue import ARMS, PEERS
@@ -25,7 +23,6 @@ from benchmarks.running import Budget
 from benchmarks.series import NotResumable, Series, new_folder
 from benchmarks.subjects import Subject, subject
 
-INTERRUPTED = 130
 # What the machine disturbed is made again, once.
 ATTEMPTS = 2
 
@@ -114,11 +111,7 @@ def conditions_of(options: argparse.Namespace) -> Row:
 
 def main(arguments: Sequence[str]) -> int:
     options = parsed(arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        # What nohup ignores stays ignored.
-        if signal.getsignal(ending) is signal.SIG_DFL:
-            signal.signal(ending, as_interrupted)
+    interruptible()
     try:
         return benchmarked(options)
     except KeyboardInterrupt:
@@ -129,25 +122,14 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def as_interrupted(number: int, frame: FrameType | None) -> None:
-    """As Ctrl-C, which asyncio knows: an exception that is raised in one of its callbacks would end nothing."""
-    signal.raise_signal(signal.SIGINT)
-
-
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="windows of a second, to show that it runs; no result")
     parser.add_argument("--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}; no result")
     parser.add_argument("--model", choices=("text", "boosting"), default="text", help="what is served (default: text)")
-    parser.add_argument("--repetitions", type=int, default=3, help="fresh servers for each arm (default: 3)")
-    parser.add_argument("--seed", type=int, default=20, help="of the order of arms and requests (default: 20)")
-    parser.add_argument("--out", type=Path, help="folder of the series (default: a new one in benchmarks/results)")
-    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with a series that was interrupted")
+    series_options.add(parser, what="arm", repetitions=3)
     options = parser.parse_args(arguments)
-    if options.repetitions < 1:
-        parser.error("--repetitions must be at least 1")
-    if options.out is not None and options.out.exists():
-        parser.error(f"{options.out} is there already, and a result is never replaced")
+    series_options.check(parser, options)
     return options
 
 

@@ -17,9 +17,9 @@ from app.errors import ForkcastError
 from app.processes.cores import usable_cores, usable_memory
 from app.settings import ROOT
 from benchmarks import generators, result_file
-from benchmarks.bench import INTERRUPTED, interruptible
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
+from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row, machine, ratio_text
 from benchmarks.result_file import Document
 from benchmarks.subjects import Subject
@@ -46,8 +46,8 @@ def printed(tuned: Tuned, against: Exhausted | None) -> str:
     said = [*why.as_table(tuned), "", *why.sentences(tuned, by_default(usable_cores()))]
     if against is not None:
         said.append(
-            f"By an exhaustive search the best other one: {against.best.name}; the choice's rate is "
-            f"{ratio_text(against.ratio)} of its."
+            f"By an exhaustive search the best other one: {against.best.name}; the choice's rate to its is "
+            f"{ratio_text(against.ratio)}."
         )
     return "\n".join(said)
 

@@ -12,10 +12,10 @@ from app.environment import SettingsInvalid
 from app.errors import ForkcastError
 from app.processes.cores import usable_memory
 from benchmarks import generators, result_file
-from benchmarks.bench import INTERRUPTED, interruptible
 from benchmarks.engine.figures import Figure
 from benchmarks.environment import environment
 from benchmarks.failures import RunFailed
+from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row, ratio_text
 from benchmarks.report import publish
 from benchmarks.scenarios import ModelName

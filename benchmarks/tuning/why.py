@@ -25,13 +25,13 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
     ]
     if choice.candidate != choice.best:
         said.append(
-            f"{choice.best.name} holds no more that could be shown, or at most {MOST_BEHIND:.0%}: the choice's rate is "
-            f"{ratio_text(choice.ratio(choice.best))} of its, and the choice is the plainer one."
+            f"{choice.best.name} holds no more that could be shown, or at most {MOST_BEHIND:.0%}: the choice's rate to "
+            f"its is {ratio_text(choice.ratio(choice.best))}, and the choice is the plainer one."
         )
     elif choice.runner_up is not None:
         said.append(
-            f"Next best: {choice.runner_up.name}, the choice's rate is {ratio_text(choice.ratio(choice.runner_up))} "
-            "of its."
+            f"Next best: {choice.runner_up.name}; the choice's rate to its is "
+            f"{ratio_text(choice.ratio(choice.runner_up))}."
         )
     if default != choice.candidate and (against := comparison(tuned, default)):
         said.append(f"Against {default.name}, which is served where nothing is set: {against}.")
@@ -91,7 +91,7 @@ def comparison(tuned: Tuned, other: Candidate) -> str:
     """The choice's rate to another's, where both came farthest; empty where they were never measured alike."""
     choice = tuned.choice
     if other in choice.rates:
-        return f"{ratio_text(choice.ratio(other))} times the rate held"
+        return f"{ratio_text(choice.ratio(other))}, rates held"
     for rung in reversed(list(dict.fromkeys(each.rung for each in tuned.trials))):
         scores = [scored(tuned.trials, rung, each) for each in (choice.candidate, other)]
         mine, others = scores

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 
 PORT, HOW = int(sys.argv[1]), sys.argv[2]
 
@@ -66,5 +65,5 @@ if __name__ == "__main__":
         if HOW == "ends":
             break
         if HOW == "forgets":
-            time.sleep(60)
+            signal.pause()
         held = held - {pid} | {worker()}

@@ -15,7 +15,7 @@ import pytest
 from benchmarks import processes
 from benchmarks.failures import RequestsFailed, ServerFailed, WrongAnswer
 from benchmarks.http_client import Reply
-from benchmarks.peers.__main__ import as_interrupted
+from benchmarks.interruption import interruptible
 from benchmarks.peers.asked import Asked
 from benchmarks.peers.contract import Launch
 from benchmarks.peers.ports import EPHEMERAL, lasting_port
@@ -108,7 +108,8 @@ def test_a_server_that_stays_a_process_short_is_not_well_again(tmp_path: Path) -
 
 
 def test_a_watch_that_is_ended_leaves_no_process(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGTERM, as_interrupted)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    interruptible()
     try:
         with made_up("forgets", tmp_path) as server:
             server.wait_until_right(ASKED[0])
@@ -123,7 +124,8 @@ def test_a_watch_that_is_ended_leaves_no_process(tmp_path: Path) -> None:
                 with pytest.raises(KeyboardInterrupt):
                     recovery(server, pids[1], ASKED, patience=LONG)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
     wait_until(lambda: all(map(gone, pids)), seconds=10, told=lambda: f"{pids} are there")
 

@@ -40,7 +40,7 @@ def trials_of(made_up: MadeUp, *rungs: Rung, memory_bytes: int | None = None) ->
 
 
 def falling() -> dict[Candidate, float]:
-    """Rates in steps of 1 %, so that no closed loop rules another one out."""
+    """Rates in steps of 1 %, the first the highest."""
     return {each: 1_000 * 0.99**number for number, each in enumerate(EVERY)}
 
 

@@ -46,7 +46,7 @@ def test_the_choice_is_told_with_its_rate_its_objective_and_its_memory() -> None
     assert "Chosen: 2 workers, inline, acceleration auto." in said
     assert "It holds 970 requests/s of Poisson arrivals with p99 within 25 ms, 5 windows in a row, in 200 MB" in said
     assert "1,000 (990 to 1,010) requests/s, the median of 3 fresh servers" in said
-    assert f"Next best: {BATCHES.name}, the choice's rate is 1.18 (" in said
+    assert f"Next best: {BATCHES.name}; the choice's rate to its is 1.18 (" in said
 
 
 def test_it_is_compared_with_those_that_differ_in_one_thing_where_both_came_farthest() -> None:
