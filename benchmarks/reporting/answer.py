@@ -21,8 +21,7 @@ def answer(bench: Cells | None, full: Cells | None) -> str:
             batches(first, processes, microbatch),
             cost(first, alone, processes),
         ]
-    if (many := full or bench) is not None:
-        sentences.append(kinds([gain for gain in gains(many) if not gain.kind.startswith("served")]))
+    sentences.append(next(filter(None, map(other_kinds, [each for each in (full, bench) if each is not None])), ""))
     return " ".join(sentence for sentence in sentences if sentence) or "Nothing was measured."
 
 
@@ -96,6 +95,10 @@ def cost(cells: Cells, alone: str, processes: str) -> str:
         f"The price of {count} processes is memory, {bytes_of[processes]} in place of {bytes_of[alone]}; p99 under "
         f"full load is {p99_of[processes]} in place of {p99_of[alone]}, a ratio of {ratio_text(late)}."
     )
+
+
+def other_kinds(cells: Cells) -> str:
+    return kinds([gain for gain in gains(cells) if not gain.kind.startswith("served")])
 
 
 def kinds(found: list[Gain]) -> str:

@@ -16,6 +16,7 @@ from benchmarks.reporting.wording import blocks_text
 
 Draw = Callable[[Cells], Figure | None]
 Part = tuple[str, Draw, str]
+Tabled = Callable[[Cells], Table]
 # The name of the file, how it is drawn, what it shows.
 SCALING: Part = (
     "scaling", throughput_figures.scaling,
@@ -54,8 +55,8 @@ def blocks(
     """Of the series of `make bench`, `make bench-full` and `make bench-claims`; some may be missing, not all."""
     series = [cells for cells in (bench, full, claimed) if cells is not None]
     full = full or claimed
-    many = full or bench
-    assert many is not None
+    # A part of the grid has not all that the report shows, which `make bench` may have.
+    broad_first = [cells for cells in (full, bench) if cells is not None]
     return [
         Heading("Processes or threads?", 1),
         Paragraph(answer.answer(bench, full)),
@@ -64,10 +65,10 @@ def blocks(
         Heading("What was measured"),
         *(Paragraph(described(cells)) for cells in series),
         *(headline(bench) if bench is not None else []),
-        *throughput(many),
-        *latency(many),
-        *memory(many),
-        *said(claimed or many, experiments),
+        *throughput(broad_first),
+        *latency(broad_first),
+        *memory(broad_first),
+        *said(claimed or broad_first[0], experiments),
         *capacity(bench, full),
         *every_cell(series),
         *void(series),
@@ -90,33 +91,30 @@ def headline(bench: Cells) -> list[Block]:
     return [Heading("The ratios of `make bench`"), tables.headline_table(bench)]
 
 
-def throughput(cells: Cells) -> list[Block]:
+def throughput(series: Sequence[Cells]) -> list[Block]:
     return [
         Heading("Throughput by workers"),
-        *drawn(cells, SCALING),
-        *filled(tables.speedup_table(cells), "No two numbers of workers were measured on one model."),
+        *drawn(series, SCALING, tables.speedup_table, "No two numbers of workers were measured on one model."),
         Heading("For which models"),
-        *drawn(cells, GAINS),
-        *filled(tables.gain_table(cells), "Threads and processes were not measured on one model."),
+        *drawn(series, GAINS, tables.gain_table, "Threads and processes were not measured on one model."),
         Heading("What a request costs"),
-        *drawn(cells, COST),
+        *drawn(series, COST),
     ]
 
 
-def latency(cells: Cells) -> list[Block]:
+def latency(series: Sequence[Cells]) -> list[Block]:
     return [
         Heading("Latency"),
-        *drawn(cells, LATENCY),
-        *filled(tables.search_table(cells), "The highest rate within the objective was not measured."),
-        *drawn(cells, SPECTRUM),
-        *drawn(cells, BYSTANDER),
+        *drawn(series, LATENCY, tables.search_table, "The highest rate within the objective was not measured."),
+        *drawn(series, SPECTRUM),
+        *drawn(series, BYSTANDER),
         Heading("Overload"),
-        *drawn(cells, GOODPUT),
+        *drawn(series, GOODPUT),
     ]
 
 
-def memory(cells: Cells) -> list[Block]:
-    return [Heading("Memory"), *drawn(cells, MEMORY)]
+def memory(series: Sequence[Cells]) -> list[Block]:
+    return [Heading("Memory"), *drawn(series, MEMORY)]
 
 
 def said(cells: Cells, experiments: dict[str, Any] | None) -> list[Block]:
@@ -155,12 +153,18 @@ def void(series: Sequence[Cells]) -> list[Block]:
     return found
 
 
-def drawn(cells: Cells, part: Part) -> list[Block]:
+def drawn(series: Sequence[Cells], part: Part, tabled: Tabled | None = None, otherwise: str = "") -> list[Block]:
+    """The figure, and the table of what it shows, of the first series that has it."""
     name, draw, caption = part
-    figure = draw(cells)
-    if figure is None:
-        return [Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")]
-    return [Drawing(name, f"{caption} Series `{cells.name}`.", svg(figure))]
+    for cells in series:
+        if (figure := draw(cells)) is not None:
+            found: list[Block] = [Drawing(name, f"{caption} Series `{cells.name}`.", svg(figure))]
+            return [*found, *filled(tabled(cells), otherwise)] if tabled else found
+    found = [Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")]
+    if not tabled:
+        return found
+    made = [tabled(cells) for cells in series]
+    return [*found, *filled(next((table for table in made if table.rows), made[0]), otherwise)]
 
 
 def filled(table: Table, otherwise: str) -> list[Block]:

@@ -82,9 +82,9 @@ def blocks(cells: Cells) -> str:
 
 OF_ALL = (
     "Requests came over the loopback interface: no network, and no TLS.",
-    "Beside one process a core is left to the load generator, which sleeps there between two answers, and to wake it "
-    "is part of the process's work. Where all cores are busy hardly anybody has to be woken: so a request may take "
-    "less CPU there, and processes may answer more than as many times what one does.",
+    "Beside one process a core is left to the load generator, and every request crosses from core to core; where all "
+    "cores are busy, fewer do. So a request may take less CPU there, and processes may answer more than as many times "
+    "what one does: compare the CPU per request. What of it is waking the other, and what is caches, was not measured.",
     "The models of the grid are made up for their kind of work, and small; only the served one is a real model.",
     "A closed loop sends the next request once the last was answered, so its latencies leave out those that would have "
     "waited meanwhile (coordinated omission): they compare techniques under full load, and are no promise. What open "

@@ -171,7 +171,7 @@ def test_experiments_beside_a_series_are_among_the_claims(report: Path) -> None:
 
 @pytest.mark.parametrize("part", [content.LATENCY, content.MEMORY], ids=["latency", "memory"])
 def test_the_same_series_gives_the_same_bytes(part: content.Part, report: Path) -> None:
-    [drawing] = content.drawn(Cells(Series(report / "full-20260101T000000")), part)
+    [drawing] = content.drawn([Cells(Series(report / "full-20260101T000000"))], part)
 
     assert isinstance(drawing, Drawing)
     assert drawing.svg == (report / f"figures/{drawing.name}.svg").read_text()
@@ -185,6 +185,19 @@ def test_a_figure_without_its_cells_is_left_out_and_the_one_of_before_removed(tm
 
     assert not (tmp_path / "figures/latency.svg").exists()
     assert "Not measured, and left out: the figure `latency`." in (tmp_path / "REPORT.md").read_text()
+
+
+def test_what_the_claims_do_not_hold_is_shown_of_make_bench(tmp_path: Path) -> None:
+    cells = {"text-inline": {}, "text-inline-w2": {"requests_per_second": 180}}
+    claims = series(tmp_path / "claims-20260101T000000", full(2), cells, benchmark="claims", blocks=2)
+
+    written(bench_series(tmp_path / "bench-20260101T000000", {"numpy-threads": 18}), None, claims, out=tmp_path)
+
+    text = (tmp_path / "REPORT.md").read_text()
+    assert "numpy (64 rows), threads to one thread: 1.80" in text.partition("## ")[0]
+    assert "Series `bench-20260101T000000`.](figures/gains.svg)" in text
+    assert "| numpy (64 rows) | 1.80 (1.80 to 1.80) |" in text
+    assert "Series `claims-20260101T000000`.](figures/scaling.svg)" in text
 
 
 def test_a_series_without_a_valid_run_still_has_a_report(tmp_path: Path) -> None:
