@@ -1,6 +1,6 @@
 """The runs of a series by cell and block, and what is worked out of them; None stands for what was not measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks.intervals import Interval, Ratio, median_interval, paired_ratio
 from benchmarks.markdown import Row
@@ -25,6 +25,11 @@ class Cells:
         valid = [run for run in self.every if not run["void"]]
         for run in sorted(valid, key=lambda run: int(run["attempt"])):
             self._runs.setdefault(run["scenario"], {})[int(run["block"])] = run
+
+    @property
+    def kind(self) -> str:
+        """What measured it: bench, full or claims."""
+        return str(self.head["benchmark"])
 
     @property
     def environment(self) -> Document:
@@ -52,6 +57,11 @@ class Cells:
         """By block; empty where the cell was not measured."""
         return [run for _, run in sorted(self._runs.get(name, {}).items())]
 
+    @property
+    def most_runs(self) -> int:
+        """Of a cell."""
+        return max((len(self.runs(name)) for name in self.scenarios), default=0)
+
     def values(self, name: str, figure: Figure) -> dict[int, float]:
         found = {block: figure(run) for block, run in self._runs.get(name, {}).items()}
         return {block: value for block, value in sorted(found.items()) if value is not None}
@@ -67,6 +77,13 @@ class Cells:
         if not both:
             return None
         return paired_ratio([measured[block] for block in both], [baseline[block] for block in both])
+
+
+def surest(found: Iterable[tuple[Ratio | None, Cells]]) -> tuple[Ratio, Cells] | tuple[None, None]:
+    """The first that has an interval, or else the first: what was measured once shows no difference."""
+    measured = [(ratio, cells) for ratio, cells in found if ratio is not None]
+    repeated = [each for each in measured if each[0].low is not None]
+    return next(iter([*repeated, *measured]), (None, None))
 
 
 def throughput(run: Row) -> float | None:

@@ -1,49 +1,72 @@
 """What threads bring over one thread, and processes over one process, for each kind of request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from benchmarks.analysis.cells import Cells, throughput
+from benchmarks.analysis.cells import Cells, surest, throughput
 from benchmarks.intervals import Ratio
 from benchmarks.markdown import Row
 
 
+class Trio(NamedTuple):
+    """Names of cells that differ in nothing else; "" for what is not among the scenarios."""
+
+    alone: str
+    threads: str
+    processes: str
+
+
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Of as many threads, or processes, as cores; `duel` is processes to threads. None where a cell is missing."""
+    """
+    Of as many threads, or processes, as cores; `duel` is processes to threads. None where a cell is missing.
+
+    Each ratio is within one series, of those in `series`.
+    """
 
     kind: str
     threads: Ratio | None
     processes: Ratio | None
     duel: Ratio | None
+    series: tuple[str, ...]
 
 
-def gains(cells: Cells) -> list[Gain]:
-    """One for each trio of cells that differ in nothing else."""
-    found = []
-    for alone, threads, processes in trios(cells):
-        scenario = cells.scenarios[alone]
-        rows = counted_rows(int(scenario["rows"]))
-        gain = Gain(
-            f"{scenario['model']} ({rows})",
-            cells.ratio(threads, alone, throughput),
-            cells.ratio(processes, alone, throughput),
-            cells.ratio(processes, threads, throughput),
-        )
-        if gain.threads is not None or gain.processes is not None:
-            found.append(gain)
-    return found
+def gains(series: Sequence[Cells]) -> list[Gain]:
+    """One for each kind of request; of each ratio the first that has an interval, or else the first."""
+    kinds: dict[str, list[tuple[Cells, Trio]]] = {}
+    for cells in series:
+        for trio in trios(cells):
+            kinds.setdefault(kind_of(cells.scenarios[trio.alone]), []).append((cells, trio))
+    found = [gain_of(kind, measured) for kind, measured in kinds.items()]
+    return [gain for gain in found if gain.threads is not None or gain.processes is not None]
 
 
-def trios(cells: Cells) -> list[tuple[str, str, str]]:
+def gain_of(kind: str, measured: Sequence[tuple[Cells, Trio]]) -> Gain:
+    pairs = [
+        surest((cells.ratio(many, alone, throughput), cells) for cells, (alone, many, _) in measured),
+        surest((cells.ratio(many, alone, throughput), cells) for cells, (alone, _, many) in measured),
+        surest((cells.ratio(many, threads, throughput), cells) for cells, (_, threads, many) in measured),
+    ]
+    names = dict.fromkeys(cells.kind for ratio, cells in pairs if ratio is not None and cells is not None)
+    threads, processes, duel = (ratio for ratio, _ in pairs)
+    return Gain(kind, threads, processes, duel, tuple(names))
+
+
+def trios(cells: Cells) -> list[Trio]:
     """One thread, threads, processes: Forkcast's own, on scikit-learn's predict; or those of `make bench`."""
     names = []
     for name, scenario in cells.scenarios.items():
         if name in ("baseline", "numpy"):
             processes = "processes" if name == "baseline" else ""
-            names.append((name, "threads" if name == "baseline" else "numpy-threads", processes))
+            names.append(Trio(name, "threads" if name == "baseline" else "numpy-threads", processes))
         elif name == inline_name(scenario):
-            names.append((name, name.removesuffix("inline") + "threads", f"{name}-w{cells.many}"))
+            names.append(Trio(name, name.removesuffix("inline") + "threads", f"{name}-w{cells.many}"))
     return names
+
+
+def kind_of(scenario: Row) -> str:
+    return f"{scenario['model']} ({counted_rows(int(scenario['rows']))})"
 
 
 def inline_name(scenario: Row) -> str:

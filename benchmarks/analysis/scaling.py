@@ -1,8 +1,10 @@
 """How throughput follows the number of workers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from benchmarks.analysis.cells import Cells, throughput
+from benchmarks.analysis.cells import Cells, surest, throughput
 from benchmarks.intervals import Interval, Ratio
 from benchmarks.markdown import Row
 
@@ -18,15 +20,29 @@ class Speedup:
     workers: int
     ratio: Ratio
     serial_share: Interval
+    series: str
 
 
-def speedup(cells: Cells, alone: str, many: str) -> Speedup | None:
-    """Throughput with many workers to that of one."""
-    ratio = cells.ratio(many, alone, throughput)
-    if ratio is None:
-        return None
-    count = int(cells.scenarios[many]["workers"])
-    return Speedup(many, count, ratio, ratio.mapped(lambda times: serial_share(count, times)))
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Cells of one series that differ in workers alone, by workers: two or more."""
+
+    cells: Cells
+    names: tuple[str, ...]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether its ratios have intervals."""
+        return all(len(self.cells.runs(name)) > 1 for name in self.names)
+
+    @property
+    def workers(self) -> list[int]:
+        return [int(self.cells.scenarios[name]["workers"]) for name in self.names]
+
+    @property
+    def scenario(self) -> Row:
+        """Of its first cell; the others differ in workers alone."""
+        return self.cells.scenarios[self.names[0]]
 
 
 def serial_share(workers: int, times: float) -> float:
@@ -34,35 +50,62 @@ def serial_share(workers: int, times: float) -> float:
     return (workers / times - 1) / (workers - 1)
 
 
-def ladders(cells: Cells) -> list[list[str]]:
-    """Names of measured cells that differ in workers alone, by workers; closed loops, of two numbers of workers on."""
+def ladders(series: Sequence[Cells]) -> list[Ladder]:
+    """Of closed loops, one of each kind: of the first series that repeated its cells, or else of the first."""
+    kinds: dict[str, list[Ladder]] = {}
+    for cells in series:
+        for kind, ladder in of_one(cells).items():
+            kinds.setdefault(kind, []).append(ladder)
+    return [next((ladder for ladder in found if ladder.repeated), found[0]) for found in kinds.values()]
+
+
+def longest_ladders(series: Sequence[Cells]) -> list[Ladder]:
+    """Those with the most numbers of workers; of those with intervals, if any has."""
+    found = ladders(series)
+    found = [ladder for ladder in found if ladder.repeated] or found
+    most = max((len(ladder.names) for ladder in found), default=0)
+    return [ladder for ladder in found if len(ladder.names) == most]
+
+
+def of_one(cells: Cells) -> dict[str, Ladder]:
+    """By what the cells of each have in common; only measured ones."""
     groups: dict[str, dict[int, str]] = {}
     for name, scenario in cells.scenarios.items():
         if scenario["arrivals"] == "closed" and cells.runs(name):
             # The grid holds some cells under two names.
             groups.setdefault(alike(scenario), {}).setdefault(int(scenario["workers"]), name)
-    return [[name for _, name in sorted(group.items())] for group in groups.values() if len(group) > 1]
+    return {
+        kind: Ladder(cells, tuple(name for _, name in sorted(group.items())))
+        for kind, group in groups.items()
+        if len(group) > 1
+    }
 
 
 def alike(scenario: Row) -> str:
     return repr([value for key, value in sorted(scenario.items()) if key not in NOT_ALIKE])
 
 
-def speedups(cells: Cells) -> list[Speedup]:
+def speedups(series: Sequence[Cells]) -> list[Speedup]:
     """Of all ladders that begin with one worker, each number of workers."""
+    measured: dict[tuple[str, int], list[tuple[Ratio | None, Cells]]] = {}
+    for cells in series:
+        for ladder in of_one(cells).values():
+            if ladder.workers[0] == 1:
+                for name, count in zip(ladder.names[1:], ladder.workers[1:], strict=True):
+                    found = (cells.ratio(name, ladder.names[0], throughput), cells)
+                    measured.setdefault((name, count), []).append(found)
     return [
-        found
-        for alone, *others in ladders(cells)
-        if cells.scenarios[alone]["workers"] == 1
-        for many in others
-        if (found := speedup(cells, alone, many)) is not None
+        Speedup(name, count, ratio, ratio.mapped(partial(serial_share, count)), cells.kind)
+        for (name, count), found in measured.items()
+        for ratio, cells in [surest(found)]
+        if ratio is not None and cells is not None
     ]
 
 
-def enough_workers(cells: Cells, ladder: list[str]) -> int:
+def enough_workers(ladder: Ladder) -> int:
     """The least number of workers that no greater one is shown to exceed."""
-    for index, name in enumerate(ladder):
-        ratios = [cells.ratio(other, name, throughput) for other in ladder[index + 1 :]]
+    for index, (name, count) in enumerate(zip(ladder.names, ladder.workers, strict=True)):
+        ratios = [ladder.cells.ratio(other, name, throughput) for other in ladder.names[index + 1 :]]
         if not any(ratio is not None and ratio.shows_more for ratio in ratios):
-            return int(cells.scenarios[name]["workers"])
+            return count
     raise AssertionError("a ladder has at least one rung")

@@ -1,8 +1,11 @@
 """The answer in words: each sentence is chosen by what the intervals show."""
 
-from benchmarks.analysis.cells import Cells, bystander_p99, memory, p99, throughput
+from collections.abc import Sequence
+
+from benchmarks.analysis.cells import Cells, bystander_p99, memory, p99, surest, throughput
 from benchmarks.analysis.gains import Gain, gains
-from benchmarks.analysis.scaling import enough_workers, ladders
+from benchmarks.analysis.scaling import Ladder, enough_workers, longest_ladders
+from benchmarks.intervals import Ratio
 from benchmarks.markdown import ratio_text
 from benchmarks.reporting.wording import counted, listed, mebibytes, milliseconds, request_kind, technique
 
@@ -10,18 +13,19 @@ from benchmarks.reporting.wording import counted, listed, mebibytes, millisecond
 SERVED = ("baseline", "threads", "processes", "processes-microbatch")
 
 
-def answer(bench: Cells | None, full: Cells | None) -> str:
-    """Throughput, then what else threads and batches bring, then what it costs."""
+def answer(bench: Cells | None, series: Sequence[Cells]) -> str:
+    """Throughput, then what else threads and batches bring, then what it costs; of all series, the broadest first."""
     sentences: list[str] = []
-    if (first := bench or full) is not None:
+    if (first := bench or next(iter(series), None)) is not None:
         alone, threads, processes, microbatch = SERVED if bench is not None else text_cells(first)
         sentences += [
             duel(first, alone, threads, processes),
             aside(first, alone, threads),
             batches(first, processes, microbatch),
+            batches_of_the_plain_model(series),
             cost(first, alone, processes),
         ]
-    sentences.append(next(filter(None, map(other_kinds, [each for each in (full, bench) if each is not None])), ""))
+    sentences.append(kinds([gain for gain in gains(series) if not gain.kind.startswith("served")]))
     return " ".join(sentence for sentence in sentences if sentence) or "Nothing was measured."
 
 
@@ -80,7 +84,14 @@ def batches(cells: Cells, processes: str, microbatch: str) -> str:
         verdict = "brings more on top"
     else:
         verdict = "brings less" if ratio.shows_less else "brings nothing that is shown"
-    return f"Predicting what waits in one call {verdict}: {ratio_text(ratio)} times those processes without."
+    return f"Predicting what waits in one call {verdict}, to those processes without: {ratio_text(ratio)}."
+
+
+def batches_of_the_plain_model(series: Sequence[Cells]) -> str:
+    ratio, _ = surest((cells.ratio("text-microbatch", "text-inline", throughput), cells) for cells in series)
+    if ratio is None:
+        return ""
+    return f"With scikit-learn's own predict of the text model, and one worker, it is {ratio_text(ratio)}."
 
 
 def cost(cells: Cells, alone: str, processes: str) -> str:
@@ -97,31 +108,56 @@ def cost(cells: Cells, alone: str, processes: str) -> str:
     )
 
 
-def other_kinds(cells: Cells) -> str:
-    return kinds([gain for gain in gains(cells) if not gain.kind.startswith("served")])
-
-
-def kinds(found: list[Gain]) -> str:
+def kinds(found: Sequence[Gain]) -> str:
     """For which requests threads answer more than one thread, and than processes."""
     threads = [(gain.kind, gain.threads) for gain in found if gain.threads is not None]
+    duels = [(gain.kind, gain.duel) for gain in found if gain.duel is not None]
+    parts = [
+        against_one_thread(sure(threads)),
+        once(threads, "threads to one thread"),
+        against_processes(sure(duels)),
+        once(duels, "processes to threads"),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+Measured = list[tuple[str, Ratio]]
+
+
+def sure(measured: Measured) -> Measured:
+    return [(kind, ratio) for kind, ratio in measured if ratio.low is not None]
+
+
+def once(measured: Measured, what: str) -> str:
+    """What has no interval shows neither a difference nor that there is none."""
+    found = sorted((ratio.value, kind) for kind, ratio in measured if ratio.low is None)
+    if not found:
+        return ""
+    (least, lowest), (most, highest) = found[0], found[-1]
+    if len(found) == 1:
+        return f"Measured once, and so without an interval, {what} on {lowest}: {least:.2f}."
+    return (
+        f"Measured once each, and so without an interval, {what} on {len(found)} kinds of request: {least:.2f} "
+        f"({lowest}) to {most:.2f} ({highest})."
+    )
+
+
+def against_one_thread(threads: Measured) -> str:
     if not threads:
         return ""
+    if len(threads) == 1:
+        [(kind, ratio)] = threads
+        return f"On another kind of request, {kind}, threads to one thread: {ratio_text(ratio)}."
     won = [f"{kind}, {ratio.value:.2f} times" for kind, ratio in threads if ratio.shows_more]
     lost = [ratio.value for _, ratio in threads if ratio.shows_less]
     undecided = len(threads) - len(won) - len(lost)
     parts = [f"more than one thread on {len(won)}{f' ({listed(won)})' if won else ''}"]
     parts += [f"less on {len(lost)} ({min(lost):.2f} to {max(lost):.2f} times)"] if lost else []
     parts += [f"no difference is shown on {undecided}"] if undecided else []
-    if len(threads) == 1:
-        [(kind, ratio)] = threads
-        text = f"On another kind of request, {kind}, threads to one thread: {ratio_text(ratio)}."
-    else:
-        text = f"Of {len(threads)} other kinds of request, threads answer {listed(parts)}."
-    return f"{text} {against_processes(found)}".strip()
+    return f"Of {len(threads)} other kinds of request, threads answer {listed(parts)}."
 
 
-def against_processes(found: list[Gain]) -> str:
-    duels = [(gain.kind, gain.duel) for gain in found if gain.duel is not None]
+def against_processes(duels: Measured) -> str:
     if not duels:
         return ""
     ahead = [kind for kind, ratio in duels if ratio.shows_less]
@@ -131,25 +167,21 @@ def against_processes(found: list[Gain]) -> str:
     return f"Threads answer more than as many processes {named}{undecided}."
 
 
-def how_many(bench: Cells | None, full: Cells | None) -> str:
+def how_many(series: Sequence[Cells]) -> str:
     """The least number of workers that no greater one exceeds, of the longest ladders."""
-    cells = max((each for each in (bench, full) if each), key=lambda each: longest(each), default=None)
-    if cells is None or not longest(cells):
+    found = longest_ladders(series)
+    if not found:
         return "How many workers to run was not measured: that needs two numbers of workers on one model."
-    said = [recommended(cells, ladder) for ladder in ladders(cells) if len(ladder) == longest(cells)]
-    return " ".join(said)
+    if not found[0].repeated:
+        return "How many workers to run is not shown: what was measured once has no interval."
+    return " ".join(recommended(ladder) for ladder in found)
 
 
-def longest(cells: Cells) -> int:
-    return max((len(ladder) for ladder in ladders(cells)), default=0)
-
-
-def recommended(cells: Cells, ladder: list[str]) -> str:
-    enough = enough_workers(cells, ladder)
-    tried = [str(cells.scenarios[name]["workers"]) for name in ladder]
-    scenario = cells.scenarios[ladder[0]]
-    which = f"{technique(scenario)}, {request_kind(scenario)}"
-    fewer = "fewer than cores" if enough < cells.cores else "more than cores"
-    rule = "one a core" if enough == cells.cores else fewer
+def recommended(ladder: Ladder) -> str:
+    enough, cores = enough_workers(ladder), ladder.cells.cores
+    tried = [str(count) for count in ladder.workers]
+    which = f"{technique(ladder.scenario)}, {request_kind(ladder.scenario)}"
+    fewer = "fewer than cores" if enough < cores else "more than cores"
+    rule = "one a core" if enough == cores else fewer
     greater = "no greater number was tried" if str(enough) == tried[-1] else "no greater number is shown to answer more"
     return f"**{which}: run {counted(enough, 'worker')}, {rule}**; of {listed(tried)}, {greater}."

@@ -16,16 +16,19 @@ from benchmarks.reporting.wording import blocks_text
 
 Draw = Callable[[Cells], Figure | None]
 Part = tuple[str, Draw, str]
+# Of several series, each of what another lacks.
+Merged = tuple[str, Callable[[Sequence[Cells]], Figure | None], str]
 Tabled = Callable[[Cells], Table]
 # The name of the file, how it is drawn, what it shows.
-SCALING: Part = (
+SCALING: Merged = (
     "scaling", throughput_figures.scaling,
-    "Throughput by workers, medians with 95 % intervals. Dashed: as many times one worker as there are cores for.",
+    "Throughput by workers, medians with 95 % intervals where there are several runs. Dashed: as many times one worker "
+    "as there are cores for.",
 )  # fmt: skip
-GAINS: Part = (
+GAINS: Merged = (
     "gains",
     throughput_figures.gain,
-    "What threads and processes bring by kind of request, with 95 % intervals.",
+    "What threads and processes bring by kind of request, with 95 % intervals where there are several runs.",
 )
 COST: Part = ("cost", throughput_figures.cost, "What one request costs by technique: the text model, one worker.")
 LATENCY: Part = (
@@ -54,14 +57,13 @@ def blocks(
 ) -> list[Block]:
     """Of the series of `make bench`, `make bench-full` and `make bench-claims`; some may be missing, not all."""
     series = [cells for cells in (bench, full, claimed) if cells is not None]
-    full = full or claimed
-    # A part of the grid has not all that the report shows, which `make bench` may have.
-    broad_first = [cells for cells in (full, bench) if cells is not None]
+    # None has all that the report shows, and what ran once has no interval.
+    broad_first = [cells for cells in (full, claimed, bench) if cells is not None]
     return [
         Heading("Processes or threads?", 1),
-        Paragraph(answer.answer(bench, full)),
+        Paragraph(answer.answer(bench, broad_first)),
         Heading("How many to run"),
-        Paragraph(answer.how_many(bench, full)),
+        Paragraph(answer.how_many(broad_first)),
         Heading("What was measured"),
         *(Paragraph(described(cells)) for cells in series),
         *(headline(bench) if bench is not None else []),
@@ -69,7 +71,7 @@ def blocks(
         *latency(broad_first),
         *memory(broad_first),
         *said(claimed or broad_first[0], experiments),
-        *capacity(bench, full),
+        *capacity(broad_first),
         *every_cell(series),
         *void(series),
         Heading("Threats to validity"),
@@ -94,9 +96,9 @@ def headline(bench: Cells) -> list[Block]:
 def throughput(series: Sequence[Cells]) -> list[Block]:
     return [
         Heading("Throughput by workers"),
-        *drawn(series, SCALING, tables.speedup_table, "No two numbers of workers were measured on one model."),
+        *merged(series, SCALING, tables.speedup_table, "No two numbers of workers were measured on one model."),
         Heading("For which models"),
-        *drawn(series, GAINS, tables.gain_table, "Threads and processes were not measured on one model."),
+        *merged(series, GAINS, tables.gain_table, "Threads and processes were not measured on one model."),
         Heading("What a request costs"),
         *drawn(series, COST),
     ]
@@ -127,12 +129,11 @@ def said(cells: Cells, experiments: dict[str, Any] | None) -> list[Block]:
     return [Heading("What is said elsewhere"), Paragraph(opening), tables.claim_table(found)]
 
 
-def capacity(bench: Cells | None, full: Cells | None) -> list[Block]:
-    kinds = [
-        kind
-        for cells, name in ((full, "text-default"), (bench, "processes-microbatch"))
-        if cells is not None and (kind := host(cells, name)) is not None
-    ]
+def capacity(series: Sequence[Cells]) -> list[Block]:
+    """Of the cell of the service as it is deployed that was measured most often."""
+    names = [(cells, name) for cells in series for name in ("text-default", "processes-microbatch")]
+    names.sort(key=lambda each: len(each[0].runs(each[1])), reverse=True)
+    kinds = [kind for cells, name in names if name in cells.scenarios and (kind := host(cells, name)) is not None]
     title = Heading("How many hosts")
     if not kinds:
         return [title, Paragraph("The service as it is deployed was not measured.")]
@@ -158,13 +159,26 @@ def drawn(series: Sequence[Cells], part: Part, tabled: Tabled | None = None, oth
     name, draw, caption = part
     for cells in series:
         if (figure := draw(cells)) is not None:
-            found: list[Block] = [Drawing(name, f"{caption} Series `{cells.name}`.", svg(figure))]
+            runs = "one run each: no intervals" if cells.most_runs == 1 else "with 95 % intervals"
+            found: list[Block] = [Drawing(name, f"{caption} Series `{cells.name}`, {runs}.", svg(figure))]
             return [*found, *filled(tabled(cells), otherwise)] if tabled else found
     found = [Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")]
     if not tabled:
         return found
     made = [tabled(cells) for cells in series]
     return [*found, *filled(next((table for table in made if table.rows), made[0]), otherwise)]
+
+
+def merged(
+    series: Sequence[Cells], part: Merged, tabled: Callable[[Sequence[Cells]], Table], otherwise: str
+) -> list[Block]:
+    """The figure and the table of all series; each ratio of the first that has it with an interval."""
+    name, draw, caption = part
+    figure = draw(series)
+    shown: Block = Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")
+    if figure is not None:
+        shown = Drawing(name, caption, svg(figure))
+    return [shown, *filled(tabled(series), otherwise)]
 
 
 def filled(table: Table, otherwise: str) -> list[Block]:

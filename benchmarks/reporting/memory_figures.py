@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.cells import Cells, memory, private_memory
-from benchmarks.analysis.scaling import ladders
+from benchmarks.analysis.scaling import longest_ladders
 from benchmarks.reporting.style import FAINT, INK, colour, legend_below, one_axes
 from benchmarks.reporting.wording import MEBI, technique
 
@@ -32,9 +32,7 @@ def shared_and_private(cells: Cells) -> Figure | None:
 
 def shown(cells: Cells) -> list[str]:
     """The longest ladders of workers, then the forest loaded before and after the fork."""
-    found = ladders(cells)
-    longest = max((len(ladder) for ladder in found), default=0)
-    names = [name for ladder in found if len(ladder) == longest for name in ladder]
+    names = [name for ladder in longest_ladders([cells]) for name in ladder.names]
     forest = f"{PRELOADED}-w{cells.many}"
     return [*dict.fromkeys([*names, forest, f"{forest}-preload"])]
 

@@ -1,5 +1,7 @@
 """The tables of the report."""
 
+from collections.abc import Sequence
+
 from benchmarks.analysis.capacity import LONGEST_WAIT, MEMORY_MARGIN, Host, Need, needs
 from benchmarks.analysis.cells import (
     Cells,
@@ -25,6 +27,7 @@ from benchmarks.reporting.wording import (
     MEBI,
     NOT_MEASURED,
     interval_text,
+    listed,
     mebibytes,
     milliseconds,
     ratio_or_not,
@@ -39,18 +42,28 @@ def headline_table(cells: Cells) -> Table:
     )
 
 
-def speedup_table(cells: Cells) -> Table:
-    head = ["cell", "workers", "times one worker", "serial share (Amdahl's sigma)"]
+def speedup_table(series: Sequence[Cells]) -> Table:
+    head = ["cell", "workers", "times one worker", "serial share (Amdahl's sigma)", "series"]
     rows = [
-        [each.name, str(each.workers), ratio_or_not(each.ratio), interval_text(each.serial_share, digits=3)]
-        for each in speedups(cells)
+        [
+            each.name,
+            str(each.workers),
+            ratio_or_not(each.ratio),
+            interval_text(each.serial_share, digits=3),
+            each.series,
+        ]
+        for each in speedups(series)
     ]
     return Table(head, rows)
 
 
-def gain_table(cells: Cells) -> Table:
-    head = ["request", f"{cells.many} threads to one", f"{cells.many} processes to one", "processes to threads"]
-    rows = [[each.kind, *map(ratio_or_not, (each.threads, each.processes, each.duel))] for each in gains(cells)]
+def gain_table(series: Sequence[Cells]) -> Table:
+    many = series[0].many
+    head = ["request", f"{many} threads to one", f"{many} processes to one", "processes to threads", "series"]
+    rows = [
+        [each.kind, *map(ratio_or_not, (each.threads, each.processes, each.duel)), listed(each.series)]
+        for each in gains(series)
+    ]
     return Table(head, rows)
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.analysis.cells import Cells, cpu_seconds, throughput
 from benchmarks.analysis.gains import gains
-from benchmarks.analysis.scaling import ladders
+from benchmarks.analysis.scaling import Ladder, longest_ladders
 from benchmarks.intervals import Interval
 from benchmarks.markdown import Row
 from benchmarks.reporting.style import FAINT, INK, MARKERS, OTHER, colour, errors, legend, one_axes
@@ -16,30 +16,29 @@ from benchmarks.reporting.wording import TECHNIQUES, request_kind, technique
 MOST_LADDERS = 4
 
 
-def scaling(cells: Cells) -> Figure | None:
-    """Throughput by workers: the ladders of most rungs, each with its ideal line."""
-    found = sorted(ladders(cells), key=len, reverse=True)
-    if not found:
+def scaling(series: Sequence[Cells]) -> Figure | None:
+    """Throughput by workers: the longest ladders, of those with intervals if any has, each with its ideal line."""
+    longest = longest_ladders(series)[:MOST_LADDERS]
+    if not longest:
         return None
-    longest = [ladder for ladder in found if len(ladder) == len(found[0])][:MOST_LADDERS]
+    cores = longest[0].cells.cores
     figure, axes = one_axes()
     for ladder in longest:
-        draw_ladder(axes, cells, ladder)
+        draw_ladder(axes, ladder)
     axes.plot([], [], linestyle="--", linewidth=1, color=INK, label="ideal, up to the cores")
-    most = max(int(cells.scenarios[ladder[-1]]["workers"]) for ladder in longest)
-    if most > cells.cores:
-        axes.axvspan(cells.cores, most + 0.3, color=FAINT, alpha=0.5, zorder=0, linewidth=0)
-        axes.text(cells.cores + 0.05, 0.02, " more workers than cores", transform=axes.get_xaxis_transform(), color=INK)
+    most = max(ladder.workers[-1] for ladder in longest)
+    if most > cores:
+        axes.axvspan(cores, most + 0.3, color=FAINT, alpha=0.5, zorder=0, linewidth=0)
+        axes.text(cores + 0.05, 0.02, " more workers than cores", transform=axes.get_xaxis_transform(), color=INK)
     axes.set(xlabel="workers", ylabel="requests/s", xlim=(0.7, most + 0.3), xticks=range(1, most + 1))
     axes.set_ylim(bottom=0)
     legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
-def draw_ladder(axes: Axes, cells: Cells, ladder: Sequence[str]) -> None:
-    scenario = cells.scenarios[ladder[0]]
-    workers = [int(cells.scenarios[name]["workers"]) for name in ladder]
-    rates = [rate for name in ladder if (rate := cells.median(name, throughput)) is not None]
+def draw_ladder(axes: Axes, ladder: Ladder) -> None:
+    scenario, workers, cores = ladder.scenario, ladder.workers, ladder.cells.cores
+    rates = [rate for name in ladder.names if (rate := ladder.cells.median(name, throughput)) is not None]
     label = f"{technique(scenario)}\n({request_kind(scenario)})"
     shade = colour(scenario["technique"])
     # A hair apart, that one does not hide the other.
@@ -48,29 +47,30 @@ def draw_ladder(axes: Axes, cells: Cells, ladder: Sequence[str]) -> None:
         marker=MARKERS.get(scenario["technique"], "o"), capsize=3,
     )  # fmt: skip
     if workers[0] == 1:
-        ideal = [min(count, cells.cores) for count in (1, cells.cores, workers[-1])]
+        ideal = [min(count, cores) for count in (1, cores, workers[-1])]
         axes.plot(
-            (1, cells.cores, workers[-1]), [rates[0].value * times for times in ideal], linestyle="--", linewidth=1,
+            (1, cores, workers[-1]), [rates[0].value * times for times in ideal], linestyle="--", linewidth=1,
             color=shade, alpha=0.6,
         )  # fmt: skip
 
 
-def gain(cells: Cells) -> Figure | None:
+def gain(series: Sequence[Cells]) -> Figure | None:
     """What threads and processes bring over one thread, by kind of request."""
-    found = [each for each in gains(cells) if each.threads is not None and each.processes is not None]
+    found = [each for each in gains(series) if each.threads is not None and each.processes is not None]
     if not found:
         return None
+    many = series[0].many
     figure, axes = one_axes(height=1.2 + 0.36 * len(found))
     heights = range(len(found), 0, -1)
     draw_points(axes, [each.threads for each in found], [height + 0.12 for height in heights], "threads")
     draw_points(axes, [each.processes for each in found], [height - 0.12 for height in heights], "inline")
     axes.axvline(1, color=INK, linewidth=1)
-    axes.axvline(cells.many, color=OTHER, linewidth=1, linestyle="--")
+    axes.axvline(many, color=OTHER, linewidth=1, linestyle="--")
     axes.set_yticks([*heights], [each.kind for each in found])
-    axes.set_xlabel(f"throughput, times that of one process with one thread (dashed: {cells.many} times)")
+    axes.set_xlabel(f"throughput, times that of one process with one thread (dashed: {many} times)")
     handles, _ = axes.get_legend_handles_labels()
     legend(
-        axes, handles=handles, labels=[f"{cells.many} threads", f"{cells.many} processes"], loc="lower left",
+        axes, handles=handles, labels=[f"{many} threads", f"{many} processes"], loc="lower left",
         bbox_to_anchor=(0, 1.0), ncols=2,
     )  # fmt: skip
     return figure

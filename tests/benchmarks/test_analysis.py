@@ -79,7 +79,7 @@ def test_figures_of_one_run() -> None:
 
 
 def test_two_workers_at_nine_tenths_of_ideal_have_a_serial_share_of_a_ninth(tmp_path: Path) -> None:
-    [speedup] = speedups(ladder(tmp_path, 100, [180, 190, 170]))
+    [speedup] = speedups([ladder(tmp_path, 100, [180, 190, 170])])
 
     assert speedup.ratio.value == pytest.approx(1.8, rel=0.01)
     assert speedup.serial_share.value == pytest.approx(1 / 9, rel=0.03)
@@ -100,10 +100,9 @@ def test_two_workers_at_nine_tenths_of_ideal_have_a_serial_share_of_a_ninth(tmp_
 def test_workers_are_enough_where_no_greater_number_is_shown_to_answer_more(
     rates: tuple[object, ...], expected: int, tmp_path: Path
 ) -> None:
-    cells = ladder(tmp_path, *rates)
-    [names] = ladders(cells)
+    [found] = ladders([ladder(tmp_path, *rates)])
 
-    assert enough_workers(cells, names) == expected
+    assert enough_workers(found) == expected
 
 
 def test_a_cell_under_two_names_stands_on_a_ladder_once(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_cell_under_two_names_stands_on_a_ladder_once(tmp_path: Path) -> None:
 
     cells = Cells(series(tmp_path / "full-1", scenarios, figures, benchmark="full"))
 
-    assert ladders(cells) == [["text-inline", "text-inline-w2"]]
+    assert [each.names for each in ladders([cells])] == [("text-inline", "text-inline-w2")]
 
 
 def test_the_ten_ratios_of_make_bench(tmp_path: Path) -> None:
@@ -125,7 +124,7 @@ def test_the_ten_ratios_of_make_bench(tmp_path: Path) -> None:
 
 
 def test_gains_of_make_bench_are_of_its_two_models(tmp_path: Path) -> None:
-    served, numpy = gains(Cells(bench_series(tmp_path / "bench-1")))
+    served, numpy = gains([Cells(bench_series(tmp_path / "bench-1"))])
 
     assert (served.kind, numpy.kind) == ("served (1 row)", "numpy (64 rows)")
     assert served.duel == pytest.approx(Ratio(1.9, 1.9, 1.9))

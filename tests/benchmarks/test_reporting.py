@@ -73,11 +73,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_answer_begins_with_what_the_intervals_show(rates: dict[str, Any], expected: str, tmp_path: Path) -> None:
-    assert answer(bench(tmp_path, rates), None).startswith(expected)
+    assert answer(bench(tmp_path, rates), []).startswith(expected)
 
 
 def test_the_answer_names_its_numbers(tmp_path: Path) -> None:
-    text = answer(bench(tmp_path), None)
+    text = answer(bench(tmp_path), [])
 
     assert "2 processes, 1.90 (1.90 to 1.90)" in text
     assert "2 threads in one process, 1.00 (1.00 to 1.00), no difference shown" in text
@@ -92,15 +92,21 @@ def test_the_answer_names_its_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_the_answer_says_where_threads_win(rates: dict[str, Any], expected: str, tmp_path: Path) -> None:
-    assert expected in answer(bench(tmp_path, rates), None)
+    measured = bench(tmp_path, rates)
+
+    assert expected in answer(measured, [measured])
 
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
-    [(380, "brings more on top: 2.00"), (95, "brings less: 0.50"), ([180, 200, 190], "brings nothing that is shown")],
+    [
+        (380, "brings more on top, to those processes without: 2.00"),
+        (95, "brings less, to those processes without: 0.50"),
+        ([180, 200, 190], "brings nothing that is shown"),
+    ],
 )
 def test_the_answer_says_what_batches_bring(rate: object, expected: str, tmp_path: Path) -> None:
-    assert expected in answer(bench(tmp_path, {"processes-microbatch": rate}), None)
+    assert expected in answer(bench(tmp_path, {"processes-microbatch": rate}), [])
 
 
 @pytest.mark.parametrize(
@@ -116,11 +122,11 @@ def test_the_answer_says_who_else_waits(p99: list[float], expected: str, tmp_pat
     for block, seconds in enumerate(p99):
         made.save(run("threads", block, bystander={"p99_seconds": seconds, "max_seconds": 0.1}))
 
-    assert expected in answer(Cells(made), None)
+    assert expected in answer(Cells(made), [])
 
 
 def test_the_grid_says_where_threads_answer_more_than_processes(tmp_path: Path) -> None:
-    text = answer(None, Cells(full_series(tmp_path)))
+    text = answer(None, [Cells(full_series(tmp_path))])
 
     assert text.startswith("**Throughput follows processes, not threads.**")
     assert "Threads answer more than as many processes on numpy (64 rows)." in text
@@ -135,7 +141,11 @@ def test_the_grid_says_where_threads_answer_more_than_processes(tmp_path: Path) 
     ],
 )
 def test_how_many_to_run(rates: dict[str, Any], expected: str, tmp_path: Path) -> None:
-    assert expected in how_many(bench(tmp_path, rates), None)
+    assert expected in how_many([bench(tmp_path, rates)])
+
+
+def test_how_many_to_run_is_not_said_of_what_ran_once(tmp_path: Path) -> None:
+    assert "is not shown" in how_many([bench(tmp_path, blocks=1)])
 
 
 def test_the_table_of_the_readme(tmp_path: Path) -> None:
@@ -195,9 +205,41 @@ def test_what_the_claims_do_not_hold_is_shown_of_make_bench(tmp_path: Path) -> N
 
     text = (tmp_path / "REPORT.md").read_text()
     assert "numpy (64 rows), threads to one thread: 1.80" in text.partition("## ")[0]
-    assert "Series `bench-20260101T000000`.](figures/gains.svg)" in text
-    assert "| numpy (64 rows) | 1.80 (1.80 to 1.80) |" in text
-    assert "Series `claims-20260101T000000`.](figures/scaling.svg)" in text
+    assert "| numpy (64 rows) | 1.80 (1.80 to 1.80) | not measured | not measured | bench |" in text
+    assert "| text-inline-w2 | 2 | 1.80 (1.80 to 1.80) | 0.111 (0.111 to 0.111) | claims |" in text
+    assert "Series `claims-20260101T000000`, with 95 % intervals.](figures/memory.svg)" in text
+
+
+def test_a_grid_that_ran_once_leaves_to_others_what_they_ran_often(tmp_path: Path) -> None:
+    once = {
+        "text-inline": {}, "text-inline-w2": {"requests_per_second": 110},
+        "text-inline-w3": {"requests_per_second": 90},
+        "text-threads": {"requests_per_second": 80}, "numpy-64-inline": {}, "numpy-64-threads": {},
+        "numpy-64-inline-w2": {"requests_per_second": 190}, "text-microbatch": {"requests_per_second": 300},
+    }  # fmt: skip
+    often = {"text-inline": {}, "text-inline-w2": {"requests_per_second": 180}, "text-microbatch": {}}
+    grid = series(tmp_path / "full-20260101T000000", full(2), once, benchmark="full", blocks=1)
+    claims = series(tmp_path / "claims-20260101T000000", full(2), often, benchmark="claims", blocks=2)
+
+    written(bench_series(tmp_path / "bench-20260101T000000", {"numpy-threads": 18}), grid, claims, out=tmp_path)
+
+    text = (tmp_path / "REPORT.md").read_text()
+    opening = text.partition("## ")[0]
+    assert "numpy (64 rows), threads to one thread: 1.80 (1.80 to 1.80)." in opening
+    assert "without an interval, threads to one thread on text (1 row): 0.80." in opening
+    assert (
+        "without an interval, processes to threads on 2 kinds of request: 1.38 (text (1 row)) to 1.90 (numpy (64 rows))"
+    ) in opening
+    assert "one worker, it is 1.00 (1.00 to 1.00), no difference shown." in opening
+    assert "no difference is shown on" not in opening
+    assert "**Forkcast, inline, text, 1 row: run 2 workers, one a core**; of 1 and 2," in text
+    assert "| text-inline-w2 | 2 | 1.80 (1.80 to 1.80) | 0.111 (0.111 to 0.111) | claims |" in text
+    assert "| text-inline-w3 | 3 | 0.90 (one block: no interval) | 1.167 | full |" in text
+    assert (
+        "| numpy (64 rows) | 1.80 (1.80 to 1.80) | 1.90 (one block: no interval) | 1.90 (one block: no interval) | "
+        "bench and full |"
+    ) in text
+    assert "Series `full-20260101T000000`, one run each: no intervals.](figures/memory.svg)" in text
 
 
 def test_a_series_without_a_valid_run_still_has_a_report(tmp_path: Path) -> None:
