@@ -25,7 +25,7 @@ MOST_MISSES = 6
 class Rung:
     """
     `load` is a closed loop, or the search for the highest rate of arrivals that is `held` within the objective, to so
-    much `precision`.
+    much `precision`; a closed loop there too where the load generator cannot send as much by schedule.
 
     Of those that came so far at most the share `most` is measured here (and `at_most` in number), the best of the rung
     before first and none that was below `within` of the best there. Where one drops out, the next in line takes its

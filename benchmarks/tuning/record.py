@@ -24,6 +24,8 @@ def recorded(tuned: Tuned, exhausted: Exhausted | None = None) -> Row:
         "fastest": named(choice.best),
         "settings": choice.candidate.settings,
         "requests_per_second": asdict(choice.rate(choice.candidate)),
+        "closed": tuned.closed,
+        "generator_share": tuned.generator_share,
         "confirmed_per_second": tuned.confirmed_per_second,
         "confirmations": tuned.confirmations,
         "pss_bytes": choice.pss_bytes[choice.candidate],

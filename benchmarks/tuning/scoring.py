@@ -41,10 +41,15 @@ DITHER = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What one client sees who is alone: the p50, and by what the model is accelerated, as the server says."""
+    """
+    What one client sees who is alone: the p50, and by what the model is accelerated, as the server says.
+
+    `generator_seconds` is the processor time that our own load generator takes for a request.
+    """
 
     p50_seconds: float
     acceleration: str
+    generator_seconds: float
 
 
 class Scoring:
@@ -62,17 +67,23 @@ class Scoring:
 
     def alone(self, candidate: Candidate) -> Alone:
         with self._serving(candidate) as server:
-            seconds = self._p50_alone(server)
-            return Alone(seconds, acceleration(http_client.get(server.port, "/metrics").body))
+            row = self._alone(server)
+            return Alone(
+                row["p50_seconds"], acceleration(http_client.get(server.port, "/metrics").body),
+                row["generator_cpu_seconds"] / row["requests"],
+            )  # fmt: skip
 
     def limit_connections(self, answer_seconds: float) -> None:
         """Where an answer takes so long that a client in the queue of all of them would give up."""
         self._connections = max(1, min(self._connections, int(MOST_WAIT_SECONDS / answer_seconds)))
 
-    def closed(self, candidate: Candidate, *, seconds: float, objective_seconds: float) -> Score:
-        """What it answers in a closed loop; it has missed the objective where even an idle server is slower."""
+    def closed(self, candidate: Candidate, *, seconds: float, objective_seconds: float, judged: bool) -> Score:
+        """
+        What it answers in a closed loop; it has missed the objective where even an idle server is slower, and where it
+        is `judged` by this loop also by its p99 there.
+        """
         with self._serving(candidate) as server:
-            alone = self._p50_alone(server)
+            alone = float(self._alone(server)["p50_seconds"])
             long = min(MOST_CLOSED_SECONDS, max(seconds, ROUNDS * self._connections * alone))
             plan = replace(self._plan, window_seconds=ceil(long), warm_up_seconds=max(WARM_UP_SECONDS, ceil(long / 2)))
             scenario = self.scenario(candidate)
@@ -83,6 +94,8 @@ class Scoring:
             missed = f"p50 {alone * 1e3:,.1f} ms when idle, over {objective_seconds * 1e3:,.0f} ms"
         elif rate < LEAST_RATE:
             missed = f"{rate:,.1f} requests/s: a p99 takes {LEAST_RATE:,.0f} for a minute"
+        elif judged and (row["p99_seconds"] is None or row["p99_seconds"] > objective_seconds):
+            missed = f"p99 over {objective_seconds * 1e3:,.0f} ms in a closed loop"
         return Score(
             rate, row["pss_bytes"], missed, closed=True,
             figures={**row, "alone_p50_seconds": alone, "others_share": others_share(row)},
@@ -119,8 +132,8 @@ class Scoring:
     def _warm(self, server: Server, candidate: Candidate) -> None:
         closed_loop(self.scenario(candidate)).warm_up(server, self._plan)
 
-    def _p50_alone(self, server: Server) -> float:
-        return float(Own(1, keep_alive=True).load(server.port, self._plan, ALONE_SECONDS)["p50_seconds"])
+    def _alone(self, server: Server) -> Row:
+        return Own(1, keep_alive=True).load(server.port, self._plan, ALONE_SECONDS)
 
     @contextmanager
     def _serving(self, candidate: Candidate) -> Iterator[Server]:

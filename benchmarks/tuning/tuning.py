@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.processes.cores import usable_cores
+from benchmarks.generators import wrk_is_installed
+from benchmarks.load_generator.outcome import MOST_BUSY, MOST_SHARE
 from benchmarks.markdown import Row
 from benchmarks.saturation import objective_of
 from benchmarks.subjects import Subject
@@ -50,7 +52,12 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """`idle_p50_seconds` is that of what is served by default; the rate confirmed can be relied on, 0 where none is."""
+    """
+    `idle_p50_seconds` is that of what is served by default; the rate confirmed can be relied on, 0 where none is.
+
+    `generator_share` is what our own load generator would take of the cores to send by schedule as much as the fastest
+    answers in a closed loop.
+    """
 
     demand: Demand
     objective_seconds: float
@@ -61,6 +68,12 @@ class Tuned:
     choice: Choice
     confirmed_per_second: float
     confirmations: list[Row]
+    generator_share: float = 0.0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last candidates were compared in a closed loop."""
+        return any(score.closed for block in self.finals for score in block.scores.values())
 
 
 class Tuning:
@@ -74,7 +87,8 @@ class Tuning:
         self.last_rung = effort.rungs[-1]
         self._scoring = Scoring(subject, rows=demand.rows, connections=demand.connections, folder=folder)
         self._started = time.monotonic()
-        cores = usable_cores()
+        self._cores = cores = usable_cores()
+        self._fastest = 0.0
         self.alone = self._scoring.alone(by_default(cores))
         self._scoring.limit_connections(self.alone.p50_seconds)
         self.objective_seconds = demand.objective_seconds or objective_of(self.alone.p50_seconds)
@@ -88,18 +102,42 @@ class Tuning:
         )  # fmt: skip
         finals = self.compared(finalists(trials, self._effort.last))
         choice = chosen(finals, self.memory_bytes)
-        rate, confirmations = self._scoring.confirmed(
-            choice.candidate, self._effort.last, choice.rate(choice.candidate).value,
-            objective_seconds=self.objective_seconds, seed=self.seed,
-        )  # fmt: skip
+        rate, confirmations = self._confirmed(choice.candidate, choice.rate(choice.candidate).value)
         return Tuned(
             self._demand, self.objective_seconds, self.alone.p50_seconds, self.alone.acceleration, trials, finals,
-            choice, rate, confirmations,
+            choice, rate, confirmations, self.generator_share,
         )  # fmt: skip
 
+    def _confirmed(self, candidate: Candidate, rate: float) -> tuple[float, list[Row]]:
+        """What is held by schedule, whatever candidates were compared by, and the windows that show it."""
+        last, objective = self._effort.last, self.objective_seconds
+        if self.outrun:
+            found = Score(rate, 0, closed=True)
+            rate = self._scoring.held(candidate, last, before=found, objective_seconds=objective, seed=self.seed).rate
+        return self._scoring.confirmed(candidate, last, rate, objective_seconds=objective, seed=self.seed)
+
+    @property
+    def generator_share(self) -> float:
+        """Of the time of all cores, for as much as the fastest candidate answers in a closed loop."""
+        return self._fastest * self.alone.generator_seconds / self._cores
+
+    @property
+    def outrun(self) -> bool:
+        """
+        Whether the servers are too fast for our own load generator: by schedule it would be the one that is measured,
+        for it is one process, and takes of the servers' cores. Then wrk, which takes far less, compares them.
+        """
+        most = min(MOST_SHARE, MOST_BUSY / self._cores)
+        return wrk_is_installed() and self.generator_share > most
+
     def measure(self, candidate: Candidate, rung: Rung, before: Score | None, seed: int) -> Score:
-        if rung.load == "closed" or before is None:
-            score = self._scoring.closed(candidate, seconds=rung.seconds, objective_seconds=self.objective_seconds)
+        """In the first rung, of which `before` is None, in a closed loop: it tells how fast the fastest is."""
+        if before is None or self.outrun:
+            score = self._scoring.closed(
+                candidate, seconds=rung.seconds, objective_seconds=self.objective_seconds, judged=before is not None
+            )
+            if before is None and not score.missed:
+                self._fastest = max(self._fastest, score.rate)
         else:
             score = self._scoring.held(
                 candidate, rung, before=before, objective_seconds=self.objective_seconds, seed=seed

@@ -20,12 +20,12 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
     said = [
         f"Chosen: {choice.candidate.name}.",
         confirmed(tuned),
-        f"The highest rates found, by which it was chosen: {rates(choice.rate(choice.candidate))} requests/s, the "
-        f"median of {len(tuned.finals)} fresh servers (95 % interval).",
+        f"{chosen_by(tuned)}: {rates(choice.rate(choice.candidate))} requests/s, the median of {len(tuned.finals)} "
+        f"fresh servers (95 % interval).",
     ]
     if choice.candidate != choice.best:
         said.append(
-            f"{choice.best.name} holds no more that could be shown, or at most {MOST_BEHIND:.0%}: the choice's rate to "
+            f"{choice.best.name} does no more that could be shown, or at most {MOST_BEHIND:.0%}: the choice's rate to "
             f"its is {ratio_text(choice.ratio(choice.best))}, and the choice is the plainer one."
         )
     elif choice.runner_up is not None:
@@ -42,9 +42,19 @@ def confirmed(tuned: Tuned) -> str:
     objective = f"p99 within {tuned.objective_seconds * 1e3:,.0f} ms, {CONFIRMATIONS} windows in a row"
     if not tuned.confirmed_per_second:
         return f"No rate near to those found was held with {objective}: this machine is busy at times, plan with less."
+    held = "Beside our own load generator it holds at least" if tuned.closed else "It holds"
     return (
-        f"It holds {tuned.confirmed_per_second:,.0f} requests/s of Poisson arrivals with {objective}, in "
+        f"{held} {tuned.confirmed_per_second:,.0f} requests/s of Poisson arrivals with {objective}, in "
         f"{megabytes(tuned.choice.pss_bytes[tuned.choice.candidate])}."
+    )
+
+
+def chosen_by(tuned: Tuned) -> str:
+    if not tuned.closed:
+        return "The highest rates found, by which it was chosen"
+    return (
+        f"Our own load generator would take {tuned.generator_share:.0%} of the cores to send by schedule what the "
+        f"fastest answers, so that it was chosen by a closed loop of {tuned.demand.connections} connections a worker"
     )
 
 
@@ -91,7 +101,7 @@ def comparison(tuned: Tuned, other: Candidate) -> str:
     """The choice's rate to another's, where both came farthest; empty where they were never measured alike."""
     choice = tuned.choice
     if other in choice.rates:
-        return f"{ratio_text(choice.ratio(other))}, rates held"
+        return f"{ratio_text(choice.ratio(other))}, {'in a closed loop' if tuned.closed else 'rates held'}"
     for rung in reversed(list(dict.fromkeys(each.rung for each in tuned.trials))):
         scores = [scored(tuned.trials, rung, each) for each in (choice.candidate, other)]
         mine, others = scores

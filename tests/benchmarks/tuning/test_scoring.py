@@ -162,10 +162,13 @@ def light(tmp_path: Path) -> Subject:
     return subject_of(FirstColumn(), tmp_path)
 
 
+@pytest.mark.parametrize("most_share", [0.0, 1_000.0], ids=["in a closed loop", "by schedule"])
 def test_a_tuning_of_two_candidates_ends_with_a_file_that_holds_one_of_them(
-    light: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    most_share: float, light: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.tuning.__main__.RECORDS", tmp_path / "tune")
+    monkeypatch.setattr("benchmarks.tuning.tuning.MOST_SHARE", most_share)
+    monkeypatch.setattr("benchmarks.tuning.tuning.MOST_BUSY", most_share)
     demand = Demand(connections=2, memory_bytes=2**40)
     tuned = Tuning(light, demand, effort=LITTLE, seed=1, folder=tmp_path).tuned(of=TWO)
 
@@ -177,6 +180,12 @@ def test_a_tuning_of_two_candidates_ends_with_a_file_that_holds_one_of_them(
     settings = load_settings(tmp_path / "tuned.env")
     assert (settings.web_concurrency, settings.execution) == (1, choice.execution)
     assert f"Chosen: {choice.name}." in said
+    assert tuned.closed is (most_share == 0)
+    assert ("chosen by a closed loop of 2 connections a worker" in said) is tuned.closed
+    assert tuned.generator_share > 0
+    # By schedule, whatever it was chosen by.
+    assert all(each["offered_per_second"] > 0 for each in tuned.confirmations)
+    assert tuned.confirmations
     assert "**chosen**" in said
     assert light.metadata.sha256 in (tmp_path / "tuned.env").read_text()
     [record] = (tmp_path / "tune").iterdir()
@@ -184,6 +193,19 @@ def test_a_tuning_of_two_candidates_ends_with_a_file_that_holds_one_of_them(
     assert document["choice"]["name"] == choice.name
     assert all(score["score"]["rate"] > 0 for score in document["finals"][0])
     assert {each["rung"] for each in document["trials"]} == {"screened"}
+
+
+def test_who_is_judged_by_a_closed_loop_must_keep_the_objective_in_it(light: Subject, tmp_path: Path) -> None:
+    scoring = Scoring(light, rows=1, connections=256, folder=tmp_path)
+    # More than a client waits who is alone, and less than one of so many.
+    objective = 0.004
+
+    first, judged = (
+        scoring.closed(TWO[0], seconds=1, objective_seconds=objective, judged=judged) for judged in (False, True)
+    )
+
+    assert (first.missed, first.closed) == ("", True)
+    assert judged.missed == "p99 over 4 ms in a closed loop"
 
 
 def test_a_server_that_refuses_to_start_ends_the_tuning_with_its_log(light: Subject, tmp_path: Path) -> None:

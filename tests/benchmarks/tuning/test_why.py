@@ -49,6 +49,21 @@ def test_the_choice_is_told_with_its_rate_its_objective_and_its_memory() -> None
     assert f"Next best: {BATCHES.name}; the choice's rate to its is 1.18 (" in said
 
 
+def test_a_choice_by_a_closed_loop_is_told_as_one() -> None:
+    made = replace(tuned(), generator_share=0.9)
+    for block in made.finals:
+        block.scores.update({each: replace(score, closed=True) for each, score in block.scores.items()})
+
+    said = "\n".join(sentences(made, THREADS))
+
+    assert "Beside our own load generator it holds at least 970 requests/s of Poisson arrivals" in said
+    assert "Our own load generator would take 90% of the cores" in said
+    assert "by a closed loop of 32 connections a worker: 1,000 (990 to 1,010) requests/s" in said
+    assert (
+        f"Against {THREADS.name}, which is served where nothing is set: 1.25 (1.25 to 1.25), in a closed loop" in said
+    )
+
+
 def test_it_is_compared_with_those_that_differ_in_one_thing_where_both_came_farthest() -> None:
     said = sentences(tuned(), TWO)
 
@@ -126,5 +141,9 @@ def test_a_saved_claim_is_rendered_from_its_json_with_what_holds_and_what_does_n
     assert "| **no** |" in text
     assert "| **2 workers, inline, acceleration auto** | 1,200 | 1,000 | 200 MB |  |" in text
     assert "answers at most 600/s, not half of 1,200/s" in text
+    assert "p99 within 25 ms of Poisson arrivals" in text
+    document["tunings"][0]["closed"] = True
+    assert "p99 within 25 ms in a closed loop" in render([document])
+    assert "| closed loop, requests/s | closed loop for longer, requests/s |" in render([document])
     listed = [line for line in text.splitlines() if " MB |" in line]
     assert [THREADS.name in listed[0], TWO.name in listed[1], ONE.name in listed[2]] == [True] * 3
