@@ -142,8 +142,25 @@ def test_a_saved_claim_is_rendered_from_its_json_with_what_holds_and_what_does_n
     assert "| **2 workers, inline, acceleration auto** | 1,200 | 1,000 | 200 MB |  |" in text
     assert "answers at most 600/s, not half of 1,200/s" in text
     assert "p99 within 25 ms of Poisson arrivals" in text
+    listed = [line for line in text.splitlines() if " MB |" in line]
+    assert [THREADS.name in listed[0], TWO.name in listed[1], ONE.name in listed[2]] == [True] * 3
     document["tunings"][0]["closed"] = True
     assert "p99 within 25 ms in a closed loop" in render([document])
     assert "| closed loop, requests/s | closed loop for longer, requests/s |" in render([document])
-    listed = [line for line in text.splitlines() if " MB |" in line]
-    assert [THREADS.name in listed[0], TWO.name in listed[1], ONE.name in listed[2]] == [True] * 3
+
+
+def test_of_many_candidates_the_fastest_are_shown_and_the_choice_wherever_it_stands() -> None:
+    made = tuned()
+    faster = {THREADS: 1_500.0, BATCHES: 1_400.0, SMALLER: 1_300.0, OFF: 1_200.0, ONE: 1_100.0, LARGE: 1_050.0}
+    searched = [Trial("exhaustive", each, score(each, rate)) for each, rate in [*faster.items(), (TWO, 1_000.0)]]
+    against = Exhausted(THREADS, searched, made.finals, paired_ratio([800.0, 790.0], [1_000.0, 990.0]))
+    document = {
+        "benchmark": "tune", "environment": ENVIRONMENT, "tunings": [{"model": "text", **recorded(made, against)}],
+        "figures": [asdict(figure("text", made, against))],
+    }  # fmt: skip
+
+    text = render([document])
+
+    assert "the fastest 6 of 7 candidates" in text
+    assert [f"| {each.name} |" in text for each in faster] == [True] * 5 + [False]
+    assert f"| **{TWO.name}** | 1,200 | 1,000 |" in text
