@@ -20,17 +20,17 @@ def render(runs: Sequence[Document]) -> str:
 def section(tuning: Row) -> list[str]:
     """Of one model: what was chosen among the fastest, the fastest first."""
     longer = "closed loop for longer" if tuning["closed"] else "held"
-    head = ["candidate", "closed loop, requests/s", f"{longer}, requests/s", "memory", "not searched"]
+    head = ["candidate", "closed loop, requests/s", f"{longer}, requests/s", "memory", "why not"]
     screened = {each["candidate"]: each for each in tuning["trials"] if each["rung"] == tuning["trials"][0]["rung"]}
-    every = sorted(tuning["exhaustive"]["trials"], key=lambda each: -rate(each))
+    every = sorted(tuning["exhaustive"]["trials"], key=lambda each: (bool(each["out"]), -rate(each)))
     choice = tuning["choice"]["name"]
     shown = [each for place, each in enumerate(every) if place < MOST_SHOWN or each["candidate"] == choice]
     lines = [line(each, screened[each["candidate"]]["score"], choice) for each in shown]
     load = "in a closed loop" if tuning["closed"] else "of Poisson arrivals"
     opening = (
         f"{tuning['model']}: p99 within {tuning['objective_seconds'] * 1e3:,.0f} ms {load}, accelerated by "
-        f"{tuning['acceleration']}; the fastest {len(shown)} of {len(every)} candidates. What was chosen is "
-        f"in bold; its rate, as all others', is that of one start."
+        f"{tuning['acceleration']}; the fastest {min(MOST_SHOWN, len(every))} of {len(every)} candidates, and what was "
+        f"chosen, in bold; its rate, as all others', is that of one start."
     )
     return [opening, "", *table(head, lines)]
 

@@ -14,7 +14,7 @@ from benchmarks.saturation import objective_of
 from benchmarks.subjects import Subject
 from benchmarks.tuning.candidates import Candidate, by_default, candidates
 from benchmarks.tuning.choosing import Block, Choice, blocks, chosen
-from benchmarks.tuning.halving import Rung, Score, Trial, halved, scored
+from benchmarks.tuning.halving import Rung, Score, Trial, halved, scored, too_much
 from benchmarks.tuning.scoring import Scoring
 
 NO_ACCELERATION = ("none", "unequal")
@@ -112,7 +112,8 @@ class Tuning:
         """What is held by schedule, whatever candidates were compared by, and the windows that show it."""
         last, objective = self._effort.last, self.objective_seconds
         if self.outrun:
-            found = Score(rate, 0, closed=True)
+            # More than that our own generator cannot send.
+            found = Score(min(rate, MOST_BUSY / self.alone.generator_seconds), 0, closed=True)
             rate = self._scoring.held(candidate, last, before=found, objective_seconds=objective, seed=self.seed).rate
         return self._scoring.confirmed(candidate, last, rate, objective_seconds=objective, seed=self.seed)
 
@@ -136,7 +137,7 @@ class Tuning:
             score = self._scoring.closed(
                 candidate, seconds=rung.seconds, objective_seconds=self.objective_seconds, judged=before is not None
             )
-            if before is None and not score.missed:
+            if before is None and not (score.missed or too_much(score, self.memory_bytes)):
                 self._fastest = max(self._fastest, score.rate)
         else:
             score = self._scoring.held(

@@ -40,6 +40,8 @@ def sentences(tuned: Tuned, default: Candidate) -> list[str]:
 
 def confirmed(tuned: Tuned) -> str:
     objective = f"p99 within {tuned.objective_seconds * 1e3:,.0f} ms, {CONFIRMATIONS} windows in a row"
+    if not tuned.confirmed_per_second and tuned.closed:
+        return f"What it holds by schedule, with {objective}, our own load generator beside it could not confirm."
     if not tuned.confirmed_per_second:
         return f"No rate near to those found was held with {objective}: this machine is busy at times, plan with less."
     held = "Beside our own load generator it holds at least" if tuned.closed else "It holds"
@@ -54,7 +56,8 @@ def chosen_by(tuned: Tuned) -> str:
         return "The highest rates found, by which it was chosen"
     return (
         f"Our own load generator would take {tuned.generator_share:.0%} of the cores to send by schedule what the "
-        f"fastest answers, so that it was chosen by a closed loop of {tuned.demand.connections} connections a worker"
+        f"fastest answers, so that it was chosen by a closed loop of {tuned.demand.connections} connections a "
+        f"worker, or fewer"
     )
 
 

@@ -58,10 +58,13 @@ def test_a_choice_by_a_closed_loop_is_told_as_one() -> None:
 
     assert "Beside our own load generator it holds at least 970 requests/s of Poisson arrivals" in said
     assert "Our own load generator would take 90% of the cores" in said
-    assert "by a closed loop of 32 connections a worker: 1,000 (990 to 1,010) requests/s" in said
+    assert "by a closed loop of 32 connections a worker, or fewer: 1,000 (990 to 1,010) requests/s" in said
     assert (
         f"Against {THREADS.name}, which is served where nothing is set: 1.25 (1.25 to 1.25), in a closed loop" in said
     )
+    said = "\n".join(sentences(replace(made, confirmed_per_second=0.0), THREADS))
+    assert "our own load generator beside it could not confirm" in said
+    assert "busy at times" not in said
 
 
 def test_it_is_compared_with_those_that_differ_in_one_thing_where_both_came_farthest() -> None:
@@ -161,6 +164,6 @@ def test_of_many_candidates_the_fastest_are_shown_and_the_choice_wherever_it_sta
 
     text = render([document])
 
-    assert "the fastest 6 of 7 candidates" in text
+    assert "the fastest 5 of 7 candidates, and what was chosen, in bold" in text
     assert [f"| {each.name} |" in text for each in faster] == [True] * 5 + [False]
     assert f"| **{TWO.name}** | 1,200 | 1,000 |" in text
