@@ -31,9 +31,15 @@ class Ladder:
     names: tuple[str, ...]
 
     @property
+    def sure(self) -> tuple[str, ...]:
+        """The first, and those whose ratio to it has an interval."""
+        first, *others = self.names
+        ratios = {name: self.cells.ratio(name, first, throughput) for name in others}
+        return (first, *(name for name, ratio in ratios.items() if ratio is not None and ratio.low is not None))
+
+    @property
     def repeated(self) -> bool:
-        """Whether its ratios have intervals."""
-        return all(len(self.cells.runs(name)) > 1 for name in self.names)
+        return self.sure == self.names
 
     @property
     def workers(self) -> list[int]:
@@ -51,11 +57,12 @@ def serial_share(workers: int, times: float) -> float:
 
 
 def ladders(series: Sequence[Cells]) -> list[Ladder]:
-    """Of closed loops, one of each kind: of the first series that repeated its cells, or else of the first."""
+    """Of closed loops, one of each kind: what the first series that repeated its cells did, or else the first."""
     kinds: dict[str, list[Ladder]] = {}
     for cells in series:
         for kind, ladder in of_one(cells).items():
-            kinds.setdefault(kind, []).append(ladder)
+            sure = Ladder(cells, ladder.sure)
+            kinds.setdefault(kind, []).append(sure if len(sure.names) > 1 else ladder)
     return [next((ladder for ladder in found if ladder.repeated), found[0]) for found in kinds.values()]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.analysis.cells import Cells, bystander_p99, memory, p99, surest, throughput
-from benchmarks.analysis.gains import Gain, gains
+from benchmarks.analysis.gains import Gain, gains, kind_of
 from benchmarks.analysis.scaling import Ladder, enough_workers, longest_ladders
 from benchmarks.intervals import Ratio
 from benchmarks.markdown import ratio_text
@@ -16,8 +16,10 @@ SERVED = ("baseline", "threads", "processes", "processes-microbatch")
 def answer(bench: Cells | None, series: Sequence[Cells]) -> str:
     """Throughput, then what else threads and batches bring, then what it costs; of all series, the broadest first."""
     sentences: list[str] = []
-    if (first := bench or next(iter(series), None)) is not None:
-        alone, threads, processes, microbatch = SERVED if bench is not None else text_cells(first)
+    told = ""
+    if (first := asked_first(bench, series)) is not None:
+        alone, threads, processes, microbatch = cells_of(first)
+        told = kind_of(first.scenarios[alone]) if alone in first.scenarios else ""
         sentences += [
             duel(first, alone, threads, processes),
             aside(first, alone, threads),
@@ -25,11 +27,20 @@ def answer(bench: Cells | None, series: Sequence[Cells]) -> str:
             batches_of_the_plain_model(series),
             cost(first, alone, processes),
         ]
-    sentences.append(kinds([gain for gain in gains(series) if not gain.kind.startswith("served")]))
+    sentences.append(kinds([gain for gain in gains(series) if gain.kind != told]))
     return " ".join(sentence for sentence in sentences if sentence) or "Nothing was measured."
 
 
-def text_cells(cells: Cells) -> tuple[str, str, str, str]:
+def asked_first(bench: Cells | None, series: Sequence[Cells]) -> Cells | None:
+    """The first that repeated processes against threads, of `make bench` and the others; else the first."""
+    every = [cells for cells in (bench, *series) if cells is not None]
+    _, first = surest((cells.ratio(cells_of(cells)[2], cells_of(cells)[1], throughput), cells) for cells in every)
+    return first or next(iter(every), None)
+
+
+def cells_of(cells: Cells) -> tuple[str, str, str, str]:
+    if cells.kind == "bench":
+        return SERVED
     return ("text-inline", "text-threads", f"text-inline-w{cells.many}", f"text-microbatch-w{cells.many}")
 
 
@@ -42,6 +53,8 @@ def duel(cells: Cells, alone: str, threads: str, processes: str) -> str:
         verdict = "**Throughput follows processes, not threads.**"
     elif ratio.shows_less:
         verdict = "**Throughput follows threads, not processes.**"
+    elif ratio.low is None:
+        verdict = "**Measured once, which shows no difference and no lack of one.**"
     else:
         verdict = "**No difference between processes and threads is shown.**"
     scenario = cells.scenarios[processes]
@@ -73,6 +86,8 @@ def aside(cells: Cells, alone: str, threads: str) -> str:
         return f"What threads do bring: a request that needs no model waits less, {waits}."
     if ratio.shows_more:
         return f"Nor do threads spare others: a request that needs no model waits longer, {waits}."
+    if ratio.low is None:
+        return f"Measured once, a request that needs no model waits beside threads with a {waits}."
     return f"That a request that needs no model waits less beside threads is not shown: {waits}."
 
 
@@ -82,8 +97,10 @@ def batches(cells: Cells, processes: str, microbatch: str) -> str:
         return ""
     if ratio.shows_more:
         verdict = "brings more on top"
+    elif ratio.shows_less:
+        verdict = "brings less"
     else:
-        verdict = "brings less" if ratio.shows_less else "brings nothing that is shown"
+        verdict = "was measured once" if ratio.low is None else "brings nothing that is shown"
     return f"Predicting what waits in one call {verdict}, to those processes without: {ratio_text(ratio)}."
 
 
@@ -91,7 +108,10 @@ def batches_of_the_plain_model(series: Sequence[Cells]) -> str:
     ratio, _ = surest((cells.ratio("text-microbatch", "text-inline", throughput), cells) for cells in series)
     if ratio is None:
         return ""
-    return f"With scikit-learn's own predict of the text model, and one worker, it is {ratio_text(ratio)}."
+    return (
+        f"With scikit-learn's own predict of the text model, one worker answers so many times as much in batches as "
+        f"without: {ratio_text(ratio)}."
+    )
 
 
 def cost(cells: Cells, alone: str, processes: str) -> str:
@@ -154,7 +174,7 @@ def against_one_thread(threads: Measured) -> str:
     parts = [f"more than one thread on {len(won)}{f' ({listed(won)})' if won else ''}"]
     parts += [f"less on {len(lost)} ({min(lost):.2f} to {max(lost):.2f} times)"] if lost else []
     parts += [f"no difference is shown on {undecided}"] if undecided else []
-    return f"Of {len(threads)} other kinds of request, threads answer {listed(parts)}."
+    return f"Of {len(threads)} other kinds of request that were repeated, threads answer {listed(parts)}."
 
 
 def against_processes(duels: Measured) -> str:
@@ -164,7 +184,8 @@ def against_processes(duels: Measured) -> str:
     level = [kind for kind, ratio in duels if not ratio.shows_less and not ratio.shows_more]
     named = f"on {listed(ahead)}" if ahead else "on none"
     undecided = f"; no difference is shown on {listed(level)}" if level else ""
-    return f"Threads answer more than as many processes {named}{undecided}."
+    repeated = f"{counted(len(duels), 'kind')} of request"
+    return f"Of what was repeated ({repeated}), threads answer more than processes {named}{undecided}."
 
 
 def how_many(series: Sequence[Cells]) -> str:

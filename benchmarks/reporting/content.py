@@ -82,10 +82,10 @@ def blocks(
 def described(cells: Cells) -> str:
     measured = sum(bool(cells.runs(name)) for name in cells.scenarios)
     disturbances = f" {disturbed(cells.used)}" if cells.used else ""
+    bootstrapped = ", and bootstrapped over them" if cells.most_runs > 1 else ", of which one has no interval"
     return (
         f"`{cells.name}`: {measured} of {len(cells.scenarios)} cells, {blocks_text(cells)} each; "
-        f"{len(cells.void)} void. Ratios are taken within blocks, and bootstrapped over them.{disturbances} "
-        f"{machine([cells.head])}"
+        f"{len(cells.void)} void. Ratios are taken within blocks{bootstrapped}.{disturbances} {machine([cells.head])}"
     )
 
 
@@ -159,8 +159,8 @@ def drawn(series: Sequence[Cells], part: Part, tabled: Tabled | None = None, oth
     name, draw, caption = part
     for cells in series:
         if (figure := draw(cells)) is not None:
-            runs = "one run each: no intervals" if cells.most_runs == 1 else "with 95 % intervals"
-            found: list[Block] = [Drawing(name, f"{caption} Series `{cells.name}`, {runs}.", svg(figure))]
+            said = f"{caption} Series `{cells.name}`, {blocks_text(cells)} each."
+            found: list[Block] = [Drawing(name, said, svg(figure))]
             return [*found, *filled(tabled(cells), otherwise)] if tabled else found
     found = [Paragraph(f"Not measured, and left out: the figure `{name}`. {caption}")]
     if not tabled:

@@ -73,6 +73,8 @@ def blocks(cells: Cells) -> str:
     wanted = int(cells.head["conditions"]["repetitions"])
     missing = sum(len(cells.runs(name)) < wanted for name in cells.scenarios)
     few = f" {counted(missing, 'cell')} of {len(cells.scenarios)} have fewer." if missing else ""
+    if wanted == 1:
+        return f"one fresh server for each cell, so that what differs from one start to the next is not seen.{few}"
     return (
         f"{counted(wanted, 'block')} of fresh servers; intervals hold what differs from one start to the next on this "
         f"machine, not from one machine to another.{few} Many ratios are shown, and of twenty without a difference one "

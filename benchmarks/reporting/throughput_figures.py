@@ -39,7 +39,7 @@ def scaling(series: Sequence[Cells]) -> Figure | None:
 def draw_ladder(axes: Axes, ladder: Ladder) -> None:
     scenario, workers, cores = ladder.scenario, ladder.workers, ladder.cells.cores
     rates = [rate for name in ladder.names if (rate := ladder.cells.median(name, throughput)) is not None]
-    label = f"{technique(scenario)}\n({request_kind(scenario)})"
+    label = f"{technique(scenario)}\n({request_kind(scenario)}; {ladder.cells.kind})"
     shade = colour(scenario["technique"])
     # A hair apart, that one does not hide the other.
     axes.errorbar(

@@ -129,7 +129,7 @@ def test_the_grid_says_where_threads_answer_more_than_processes(tmp_path: Path) 
     text = answer(None, [Cells(full_series(tmp_path))])
 
     assert text.startswith("**Throughput follows processes, not threads.**")
-    assert "Threads answer more than as many processes on numpy (64 rows)." in text
+    assert "Of what was repeated (1 kind of request), threads answer more than processes on numpy (64 rows)." in text
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,42 @@ def test_the_grid_says_where_threads_answer_more_than_processes(tmp_path: Path) 
 )
 def test_how_many_to_run(rates: dict[str, Any], expected: str, tmp_path: Path) -> None:
     assert expected in how_many([bench(tmp_path, rates)])
+
+
+def test_without_make_bench_the_answer_is_of_the_series_that_repeated_it(tmp_path: Path) -> None:
+    cells = {
+        "text-inline": {}, "text-threads": {"requests_per_second": 60}, "text-inline-w2": {"requests_per_second": 180},
+        "text-microbatch-w2": {"requests_per_second": 900},
+    }  # fmt: skip
+    grid = Cells(series(tmp_path / "full-1", full(2), cells, benchmark="full", blocks=1))
+    claims = Cells(series(tmp_path / "claims-1", full(2), cells, benchmark="claims", blocks=3))
+
+    once, both = answer(None, [grid]), answer(None, [grid, claims])
+
+    assert once.startswith("**Measured once, which shows no difference and no lack of one.**")
+    assert "Measured once, a request that needs no model waits beside threads with a p99 of" in once
+    assert "Predicting what waits in one call was measured once, to those processes without: 5.00" in once
+    assert both.startswith("**Throughput follows processes, not threads.**")
+    assert "Processes to threads: 3.00 (3.00 to 3.00)." in both
+    assert "brings more on top, to those processes without: 5.00 (5.00 to 5.00)" in both
+    # Told already.
+    assert "other kind" not in both
+
+
+def test_a_rung_that_ran_once_does_not_silence_the_others(tmp_path: Path) -> None:
+    cells = {"text-inline": {}, "text-inline-w2": {"requests_per_second": 180}}
+    made = series(tmp_path / "full-1", full(2), cells, benchmark="full")
+    made.save(run("text-inline-w5", 0, requests_per_second=150))
+
+    assert "run 2 workers, one a core**; of 1 and 2," in how_many([Cells(made)])
+
+
+def test_rungs_without_a_block_in_common_recommend_nothing(tmp_path: Path) -> None:
+    made = series(tmp_path / "full-1", full(2), {"text-inline": {}}, benchmark="full", blocks=2)
+    for block in (2, 3):
+        made.save(run("text-inline-w2", block, requests_per_second=180))
+
+    assert "is not shown" in how_many([Cells(made)])
 
 
 def test_how_many_to_run_is_not_said_of_what_ran_once(tmp_path: Path) -> None:
@@ -207,7 +243,7 @@ def test_what_the_claims_do_not_hold_is_shown_of_make_bench(tmp_path: Path) -> N
     assert "numpy (64 rows), threads to one thread: 1.80" in text.partition("## ")[0]
     assert "| numpy (64 rows) | 1.80 (1.80 to 1.80) | not measured | not measured | bench |" in text
     assert "| text-inline-w2 | 2 | 1.80 (1.80 to 1.80) | 0.111 (0.111 to 0.111) | claims |" in text
-    assert "Series `claims-20260101T000000`, with 95 % intervals.](figures/memory.svg)" in text
+    assert "Series `claims-20260101T000000`, 2 runs each.](figures/memory.svg)" in text
 
 
 def test_a_grid_that_ran_once_leaves_to_others_what_they_ran_often(tmp_path: Path) -> None:
@@ -230,7 +266,7 @@ def test_a_grid_that_ran_once_leaves_to_others_what_they_ran_often(tmp_path: Pat
     assert (
         "without an interval, processes to threads on 2 kinds of request: 1.38 (text (1 row)) to 1.90 (numpy (64 rows))"
     ) in opening
-    assert "one worker, it is 1.00 (1.00 to 1.00), no difference shown." in opening
+    assert "so many times as much in batches as without: 1.00 (1.00 to 1.00), no difference" in opening
     assert "no difference is shown on" not in opening
     assert "**Forkcast, inline, text, 1 row: run 2 workers, one a core**; of 1 and 2," in text
     assert "| text-inline-w2 | 2 | 1.80 (1.80 to 1.80) | 0.111 (0.111 to 0.111) | claims |" in text
@@ -239,7 +275,7 @@ def test_a_grid_that_ran_once_leaves_to_others_what_they_ran_often(tmp_path: Pat
         "| numpy (64 rows) | 1.80 (1.80 to 1.80) | 1.90 (one block: no interval) | 1.90 (one block: no interval) | "
         "bench and full |"
     ) in text
-    assert "Series `full-20260101T000000`, one run each: no intervals.](figures/memory.svg)" in text
+    assert "Series `full-20260101T000000`, 1 run each.](figures/memory.svg)" in text
 
 
 def test_a_series_without_a_valid_run_still_has_a_report(tmp_path: Path) -> None:
