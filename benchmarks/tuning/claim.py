@@ -24,7 +24,7 @@ from benchmarks.tuning.exhaustive import Exhausted, exhausted
 from benchmarks.tuning.record import recorded
 from benchmarks.tuning.tuning import EFFORT, Demand, Effort, Tuned, Tuning
 
-# Two that accelerators make faster than our own load generator, and one that they leave as it is.
+# Two that accelerators make faster, and one that they leave as it is.
 MODELS: tuple[ModelName, ...] = ("text", "forest", "numpy")
 LEAST = 0.95
 

@@ -22,11 +22,16 @@ NO_ACCELERATION = ("none", "unequal")
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The rungs, then `last`, in which each is measured in each of the `blocks`."""
+    """
+    The rungs, then `last`, in which each is measured in each of the `blocks`.
+
+    Our own generator may need `most_share` of the cores to send what the fastest answers; beyond it wrk compares.
+    """
 
     rungs: tuple[Rung, ...]
     last: Rung
     blocks: int
+    most_share: float = MOST_SHARE
 
 
 EFFORT = Effort(
@@ -128,7 +133,7 @@ class Tuning:
         Whether the servers are too fast for our own load generator: by schedule it would be the one that is measured,
         for it is one process, and takes of the servers' cores. Then wrk, which takes far less, compares them.
         """
-        most = min(MOST_SHARE, MOST_BUSY / self._cores)
+        most = min(self._effort.most_share, MOST_BUSY / self._cores)
         return wrk_is_installed() and self.generator_share > most
 
     def measure(self, candidate: Candidate, rung: Rung, before: Score | None, seed: int) -> Score:
