@@ -77,7 +77,7 @@ bench-agreement: .venv/.installed-bench ## on how many headline ratios do two re
 bench-models: .venv/.installed-bench ## judge the default model on DATA, labelled reviews that it has never seen
 	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
 
-bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on three models; takes several times as long as make tune for each
+bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on four models; takes several times as long as make tune for each
 	@$(PYTHON_RUN) -m benchmarks.tuning.claim
 
 bench-report: .venv/.installed-bench ## render REPORT.md, report.html and README.md from the newest results

@@ -53,12 +53,16 @@ class Alone:
 
 
 class Scoring:
-    """`connections` are those of each worker in a closed loop."""
+    """
+    `connections` are those of each worker in a closed loop, of at most one worker a core: one more worker than cores is
+    compared with as many clients as have the others that use all cores.
+    """
 
-    def __init__(self, subject: Subject, *, rows: int, connections: int, folder: Path) -> None:
+    def __init__(self, subject: Subject, *, rows: int, connections: int, cores: int, folder: Path) -> None:
         self._subject = subject
         self._rows = rows
         self._connections = connections
+        self._cores = cores
         self._folder = folder
         self._plan = plan_of(
             subject, style="whole", rows=rows, known=KNOWN, warm_up_seconds=WARM_UP_SECONDS, window_seconds=1,
@@ -135,7 +139,7 @@ class Scoring:
             return confirmed(probe, rate)
 
     def scenario(self, candidate: Candidate) -> Scenario:
-        return candidate.scenario(rows=self._rows, connections=self._connections * candidate.workers)
+        return candidate.scenario(rows=self._rows, connections=self._connections * min(candidate.workers, self._cores))
 
     def _warm(self, server: Server, candidate: Candidate) -> None:
         closed_loop(self.scenario(candidate)).warm_up(server, self._plan)

@@ -28,11 +28,15 @@ def section(tuning: Row) -> list[str]:
     lines = [line(each, screened[each["candidate"]]["score"], choice) for each in shown]
     load = "in a closed loop" if tuning["closed"] else "of Poisson arrivals"
     opening = (
-        f"{tuning['model']}: p99 within {tuning['objective_seconds'] * 1e3:,.0f} ms {load}, accelerated by "
-        f"{tuning['acceleration']}; the fastest {min(MOST_SHOWN, len(every))} of {len(every)} candidates, and what was "
-        f"chosen, in bold; its rate, as all others', is that of one start."
+        f"{work(tuning['model'], tuning['demand']['rows'])}: p99 within {tuning['objective_seconds'] * 1e3:,.0f} ms "
+        f"{load}, accelerated by {tuning['acceleration']}; the fastest {min(MOST_SHOWN, len(every))} of {len(every)} "
+        f"candidates, and what was chosen, in bold; its rate, as all others', is that of one start."
     )
     return [opening, "", *table(head, lines)]
+
+
+def work(model: str, rows: int) -> str:
+    return model if rows == 1 else f"{model}, {rows} rows a request"
 
 
 def line(trial: Row, screened: Row, choice: str) -> list[str]:

@@ -40,7 +40,8 @@ EFFORT = Effort(
         Rung("short", "held", 1, most=1 / 2, at_most=8, within=0.5),
         Rung("longer", "held", 2, precision=0.025, at_most=4, within=0.85),
     ),
-    last=Rung("last", "held", 2, precision=0.025, at_most=3, within=0.95),
+    # A single short window may be 10 % off, and whoever is left out of the last is not compared with its choice.
+    last=Rung("last", "held", 2, precision=0.025, at_most=3, within=0.9),
     blocks=5,
 )
 
@@ -90,9 +91,9 @@ class Tuning:
         self.seed = seed
         self.memory_bytes = demand.memory_bytes
         self.last_rung = effort.rungs[-1]
-        self._scoring = Scoring(subject, rows=demand.rows, connections=demand.connections, folder=folder)
         self._started = time.monotonic()
         self._cores = cores = usable_cores()
+        self._scoring = Scoring(subject, rows=demand.rows, connections=demand.connections, cores=cores, folder=folder)
         self._fastest = 0.0
         self.alone = self._scoring.alone(by_default(cores))
         self._scoring.limit_connections(self.alone.p50_seconds)

@@ -56,8 +56,8 @@ def chosen_by(tuned: Tuned) -> str:
         return "The highest rates found, by which it was chosen"
     return (
         f"Our own load generator would take {tuned.generator_share:.0%} of the cores to send by schedule what the "
-        f"fastest answers, so that it was chosen by a closed loop of {tuned.demand.connections} connections a "
-        f"worker, or fewer"
+        f"fastest answers, so that it was chosen by a closed loop of at most {tuned.demand.connections} connections a "
+        f"worker"
     )
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.failures import NothingFits
 from benchmarks.tuning.candidates import Candidate
-from benchmarks.tuning.halving import Rung, Trial, halved
+from benchmarks.tuning.halving import Rung, Score, Trial, halved
+from benchmarks.tuning.tuning import EFFORT, finalists
 from tests.benchmarks.tuning.made_up_scores import CLOSED, EVERY, HELD, MEGABYTE, MadeUp, tuned
 
 SEEDS = 60
@@ -127,3 +128,12 @@ def test_each_candidate_is_measured_once_in_the_first_rung_in_an_order_of_the_se
     assert sorted(map(str, first.measured)) == sorted(map(str, second.measured))
     assert first.measured != second.measured
     assert {each for _, each in first.measured} == set(EVERY)
+
+
+def test_whoever_is_not_much_behind_in_a_single_window_is_among_the_last() -> None:
+    trials = [
+        Trial("longer", each, Score(rate, 1)) for each, rate in zip(EVERY, (1_000, 920, 910, 905, 800), strict=False)
+    ]
+
+    assert list(finalists(trials, EFFORT.last)) == list(EVERY[:3])
+    assert list(finalists([trials[0], trials[1], trials[4]], EFFORT.last)) == list(EVERY[:2])
