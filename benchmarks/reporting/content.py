@@ -33,14 +33,18 @@ GAINS: Merged = (
 COST: Part = ("cost", throughput_figures.cost, "What one request costs by technique: the text model, one worker.")
 LATENCY: Part = (
     "latency", latency_figures.latency,
-    "Latency against throughput under Poisson arrivals, counted from the moment a request was due.",
+    "Latency against throughput under Poisson arrivals, counted from the moment a request was due: the text model, one "
+    "worker a core.",
 )  # fmt: skip
 SPECTRUM: Part = (
     "spectrum",
     latency_figures.spectrum,
-    "Latency by percentile under Poisson arrivals, all repetitions.",
+    "Latency by percentile under Poisson arrivals, all repetitions: the text model, one worker a core.",
 )
-GOODPUT: Part = ("goodput", latency_figures.goodput, "What is answered of what is offered, up to overload.")
+GOODPUT: Part = (
+    "goodput", latency_figures.goodput,
+    "What is answered of what is offered, up to overload: the text model, one worker a core.",
+)  # fmt: skip
 BYSTANDER: Part = (
     "bystander", latency_figures.bystander,
     "p99 of a request that needs no model, beside a full load of those that do: the text model, one worker.",
@@ -133,11 +137,11 @@ def capacity(series: Sequence[Cells]) -> list[Block]:
     """Of the cell of the service as it is deployed that was measured most often."""
     names = [(cells, name) for cells in series for name in ("text-default", "processes-microbatch")]
     names.sort(key=lambda each: len(each[0].runs(each[1])), reverse=True)
-    kinds = [kind for cells, name in names if name in cells.scenarios and (kind := host(cells, name)) is not None]
     title = Heading("How many hosts")
-    if not kinds:
-        return [title, Paragraph("The service as it is deployed was not measured.")]
-    return [title, Paragraph(tables.capacity_text(kinds[0])), tables.capacity_table(kinds[0])]
+    for cells, name in names:
+        if name in cells.scenarios and (kind := host(cells, name)) is not None:
+            return [title, Paragraph(tables.capacity_text(kind, cells.name)), tables.capacity_table(kind)]
+    return [title, Paragraph("The service as it is deployed was not measured.")]
 
 
 def every_cell(series: Sequence[Cells]) -> list[Block]:

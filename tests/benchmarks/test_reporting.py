@@ -271,7 +271,7 @@ def test_a_grid_that_ran_once_leaves_to_others_what_they_ran_often(tmp_path: Pat
     assert "no difference is shown on" not in opening
     assert "**Forkcast, inline, text, 1 row: run 2 workers, one a core**; of 1 and 2," in text
     assert "| text-inline-w2 | 2 | 1.80 (1.80 to 1.80) | 0.111 (0.111 to 0.111) | claims |" in text
-    assert "How many hosts\n\nFrom `processes-microbatch`" in text
+    assert "How many hosts\n\nFrom `processes-microbatch` of the series `bench-20260101T000000`: a request" in text
     assert "| text-inline-w3 | 3 | 0.90 (one block: no interval) | 1.167 | full |" in text
     assert (
         "| numpy (64 rows) | 1.80 (1.80 to 1.80) | 1.90 (one block: no interval) | 1.90 (one block: no interval) | "
