@@ -1,5 +1,7 @@
 """One run of one scenario: a fresh server, warmed up, loaded once and checked, between two calibrations."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +20,6 @@ from benchmarks.result_file import moment
 from benchmarks.saturation import search
 from benchmarks.scenarios import Scenario
 from benchmarks.served import Served, check_counts, served_when_settled
-from benchmarks.server import Server
 from benchmarks.stock_servers import Stock
 from benchmarks.subjects import Subject
 from benchmarks.techniques import is_forkcast, server_of, style_of
@@ -57,18 +58,10 @@ def figures_of(scenario: Scenario, subject: Subject, conditions: Row, folder: Pa
     )  # fmt: skip
     if scenario.technique == "plain_loop":
         return without_http(scenario, subject, plan, folder)
-    with server_of(scenario, subject, folder) as server:
-        check(scenario, server, plan)
+    with server_of(scenario, subject, folder) as server, checked(scenario, server, plan):
         if scenario.arrivals == "search":
-            figures = search(server, plan, capacity=capacity or 0.0, seed=conditions["seed"])
-            if is_forkcast(scenario):
-                # What a rate too high has left must not crowd out the check; a stock server does not say.
-                served_when_settled(server.port)
-        else:
-            generator = generator_of(scenario, conditions["seed"], capacity)
-            figures = window(scenario, server, plan, generator)
-        check(scenario, server, plan)
-    return figures
+            return search(server, plan, capacity=capacity or 0.0, seed=conditions["seed"])
+        return window(scenario, server, plan, generator_of(scenario, conditions["seed"], capacity))
 
 
 def generator_of(scenario: Scenario, seed: int, capacity: float | None) -> ClosedLoop | Schedule:
@@ -131,7 +124,22 @@ def without_http(scenario: Scenario, subject: Subject, plan: CheckedPlan, folder
     return {**NOT_MEASURED, **asdict(loop), **said, **sharing(loop.cpu_seconds_by_process), **NOT_COUNTED}
 
 
-def check(scenario: Scenario, server: Server | Stock, plan: CheckedPlan) -> None:
+@contextmanager
+def checked(scenario: Scenario, server: Target, plan: CheckedPlan) -> Iterator[None]:
+    """
+    Around a load: known instances are answered rightly before and after; raises RequestsFailed or WrongAnswer.
+
+    A window with too much in it leaves connections that the server has yet to see the end of, and meanwhile it may have
+    no room for another. A stock server does not say when it is done.
+    """
+    check(scenario, server, plan)
+    yield
+    if is_forkcast(scenario):
+        served_when_settled(server.port)
+    check(scenario, server, plan)
+
+
+def check(scenario: Scenario, server: Target, plan: CheckedPlan) -> None:
     """Known instances, until each of Forkcast's workers has answered; a stock server does not say who did."""
     if is_forkcast(scenario):
         check_every_worker(server.port, plan.known, scenario.workers)

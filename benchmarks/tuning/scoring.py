@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
@@ -11,20 +11,18 @@ from pathlib import Path
 from benchmarks import http_client
 from benchmarks.acceleration.measuring import acceleration
 from benchmarks.accounting import observed
-from benchmarks.cell import KNOWN, window
+from benchmarks.cell import KNOWN, checked, window
 from benchmarks.generators import Own, closed_loop
 from benchmarks.markdown import Row
 from benchmarks.questions import plan_of
 from benchmarks.saturation import confirmed
 from benchmarks.scenarios import Scenario
-from benchmarks.served import served_when_settled
 from benchmarks.server import Server
 from benchmarks.subjects import Subject
 from benchmarks.techniques import server_of
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.halving import Rung, Score
 from benchmarks.tuning.searching import LEAST_RATE, probing, searched
-from benchmarks.workload import Question, check_every_worker
 
 WARM_UP_SECONDS = 1
 ALONE_SECONDS = 0.5
@@ -149,24 +147,11 @@ class Scoring:
 
     @contextmanager
     def _serving(self, candidate: Candidate) -> Iterator[Server]:
-        with server_of(self.scenario(candidate), self._subject, self._folder) as server:
+        scenario = self.scenario(candidate)
+        with server_of(scenario, self._subject, self._folder) as server:
             assert isinstance(server, Server)
-            with checked(server.port, self._plan.known, candidate.workers):
+            with checked(scenario, server, self._plan):
                 yield server
-
-
-@contextmanager
-def checked(port: int, known: Sequence[Question], workers: int) -> Iterator[None]:
-    """
-    Around a load: each worker answers rightly before and after; raises RequestsFailed or WrongAnswer.
-
-    A window with too much in it leaves connections that the server has yet to see the end of, and meanwhile it may have
-    no room for another.
-    """
-    check_every_worker(port, known, workers)
-    yield
-    served_when_settled(port)
-    check_every_worker(port, known, workers)
 
 
 def is_late(row: Row, objective_seconds: float) -> bool:

@@ -1,17 +1,34 @@
 """One run of one scenario: what is asked how, and what a cache must have known."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
-from benchmarks.cell import generator_of, hit_share
+from benchmarks.cell import checked, generator_of, hit_share
 from benchmarks.failures import RequestsFailed
 from benchmarks.generators import Own, Schedule, Wrk
 from benchmarks.grid import arrivals_of
 from benchmarks.scenarios import Scenario, headline
 from benchmarks.served import Served
+from tests.benchmarks.fake_server import RIGHT, Answer, CrowdedServer, fake_server
+from tests.benchmarks.test_failing_kinds import plan
 
 BASELINE = headline(2)[0]
+
+
+def test_a_crowded_server_is_checked_once_it_is_done_with_what_a_window_left(tmp_path: Path) -> None:
+    loaded = False
+
+    def answers(body: bytes, held: int) -> Answer:
+        return (503, "") if loaded and server.status_of_get == 503 else RIGHT
+
+    scenario = BASELINE.but("crowded", "?", workers=1)
+    with fake_server(answers, CrowdedServer) as server:
+        with checked(scenario, server, plan(tmp_path, 0.3)):
+            loaded, server.status_of_get = True, 503
+
+        assert server.scrapes > 5
 
 
 def looked_up(hit: float, miss: float) -> Served:

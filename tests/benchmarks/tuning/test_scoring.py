@@ -23,10 +23,10 @@ from benchmarks.subjects import Subject
 from benchmarks.tuning.__main__ import parsed, saved
 from benchmarks.tuning.candidates import Candidate
 from benchmarks.tuning.halving import Rung
-from benchmarks.tuning.scoring import Scoring, checked, others_share
+from benchmarks.tuning.scoring import Scoring, others_share
 from benchmarks.tuning.searching import LEAST_RATE, probing, searched
 from benchmarks.tuning.tuning import Demand, Effort, Tuning
-from tests.benchmarks.fake_server import RIGHT, Answer, CrowdedServer, FakeServer, fake_server
+from tests.benchmarks.fake_server import RIGHT, Answer, FakeServer, fake_server
 from tests.benchmarks.light_estimator import FirstColumn
 from tests.benchmarks.small_subjects import subject_of
 from tests.benchmarks.test_failing_kinds import needs_wrk, plan
@@ -111,19 +111,6 @@ def test_a_bad_answer_now_and_then_fails_the_run(bad: Answer, failure: type[RunF
 
     with pytest.raises(failure):
         probed(answers, tmp_path)
-
-
-def test_a_crowded_server_is_checked_once_it_is_done_with_what_a_window_left(tmp_path: Path) -> None:
-    loaded = False
-
-    def answers(body: bytes, held: int) -> Answer:
-        return (503, "") if loaded and server.status_of_get == 503 else RIGHT
-
-    with fake_server(answers, CrowdedServer) as server:
-        with checked(server.port, plan(tmp_path, 0.3).known, 1):
-            loaded, server.status_of_get = True, 503
-
-        assert server.scrapes > 5
 
 
 def test_a_connection_that_breaks_at_a_rate_that_is_held_fails_the_run(tmp_path: Path) -> None:
