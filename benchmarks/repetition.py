@@ -100,13 +100,18 @@ def of_wrk(target: Target, plan: Plan, connections: int) -> Row:
 
 
 def warm_up(target: Target, plan: Plan, connections: int) -> wrk.Load:
-    """The load of the window, in which known instances are asked too: answers that are mixed up are found here."""
+    """
+    The load of the window, in which known instances are asked too: answers that are mixed up are found here.
+
+    One after the other over all of its time, for wrk takes a while to begin.
+    """
     seconds = plan.warm_up_seconds
     with wrk.asking(
         port=target.port, bodies=plan.bodies, seconds=seconds, connections=connections, path=plan.path
     ) as process:
-        deadline = time.monotonic() + seconds
-        for known in plan.known:
-            if time.monotonic() < deadline:
+        started, pause = time.monotonic(), seconds / (len(plan.known) + 1)
+        for place, known in enumerate(plan.known, 1):
+            time.sleep(max(0.0, started + place * pause - time.monotonic()))
+            if time.monotonic() < started + seconds:
                 check_answers(target.port, [known])
         return wrk.parse(wrk.finished(process, seconds))

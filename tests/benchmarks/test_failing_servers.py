@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from itertools import count
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_a_status_that_wrk_takes_for_success_yields_none(status: int, tmp_path: 
 def test_answers_that_are_wrong_only_under_load_yield_none(tmp_path: Path) -> None:
     with pytest.raises(WrongAnswer):
         figures_of(lambda body, held: (200, "negative") if held else RIGHT, tmp_path)
+
+
+@needs_wrk
+def test_answers_that_are_wrong_only_later_in_the_warm_up_yield_none(tmp_path: Path) -> None:
+    began: list[float] = []
+
+    def answers(body: bytes, held: int) -> Answer:
+        if body in LOAD and not began:
+            began.append(time.monotonic())
+        later = began and 0.4 < time.monotonic() - began[0] < 0.9
+        return (200, "negative") if later and body not in LOAD else RIGHT
+
+    with pytest.raises(WrongAnswer):
+        figures_of(answers, tmp_path)
 
 
 @needs_wrk
