@@ -77,7 +77,7 @@ bench-agreement: .venv/.installed-bench ## on how many headline ratios do two re
 bench-models: .venv/.installed-bench ## judge the default model on DATA, labelled reviews that it has never seen
 	@$(PYTHON_RUN) -m benchmarks.models $(if $(DATA),--data "$(DATA)")
 
-bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on four models; takes several times as long as make tune for each
+bench-tune: .venv/.installed-bench ## is what make tune chooses within 5 % of the best of all? on four models (some 50 minutes)
 	@$(PYTHON_RUN) -m benchmarks.tuning.claim
 
 bench-report: .venv/.installed-bench ## render REPORT.md, report.html and README.md from the newest results
@@ -96,7 +96,7 @@ bench-acceleration: .venv/.installed-bench ## measure against FastAPI, and each 
 bench-account: .venv/.installed-bench ## measure what each part of a request costs (some 4 minutes; needs wrk)
 	@$(PYTHON_RUN) -m benchmarks.account $(if $(BEFORE),--compare "$(BEFORE)" "$(AFTER)")
 
-tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned.env (some 8 minutes); PAYLOAD= ROWS= CONNECTIONS= OBJECTIVE_MS= MEMORY_MB= EXHAUSTIVE= OUT=
+tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned.env (some 3 to 10 minutes); PAYLOAD= ROWS= CONNECTIONS= OBJECTIVE_MS= MEMORY_MB= EXHAUSTIVE= OUT=
 	@$(PYTHON_RUN) -m app.demo --if-needed
 	@$(PYTHON_RUN) -m benchmarks.tuning $(if $(PAYLOAD),--payload "$(PAYLOAD)") $(if $(ROWS),--rows "$(ROWS)") \
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \

@@ -154,15 +154,15 @@ def capacity_text(kind: Host, series: str) -> str:
     return (
         f"From `{kind.cell}` of the series `{series}`: a request takes {demand} of processor time, so {kind.workers} "
         f"workers on as many cores would have none left at {kind.ceiling:,.0f} requests/s. So that p99 of the wait "
-        f"for a worker is no more than {LONGEST_WAIT:.0f} "
-        f"service times, they may be busy for {percent(kind.one_queue)} of the time if they share one queue (M/M/c, "
-        f"Erlang's C) and for {percent(kind.queue_each)} if each has its own (M/M/1); arrivals and service times "
-        f"are taken as exponential, for their variability was not measured. Connections stick to workers: the "
-        f"busiest of c = {kind.workers} took b = {percent(kind.busiest_share)} of requests, so w = (c b - 1) / (c - "
-        f"1) weighs the limit of one queue against that of the busiest worker's own (M/M/1's, divided by c b). "
-        f"Planned: {percent(kind.planned)}, that is {kind.usable:,.0f} requests/s a host. An even share in the long "
-        f"run does not prove one queue: where each connection must be served by its own worker, plan with "
-        f"{percent(kind.queue_each)}. Memory is the PSS of all processes times {MEMORY_MARGIN}."
+        f"for a worker is no more than {LONGEST_WAIT:.0f} service times, they may be busy for "
+        f"{percent(kind.one_queue)} of the time if they share one queue (M/M/c, Erlang's C) and for "
+        f"{percent(kind.queue_each)} if each has its own (M/M/1); arrivals and service times are taken as exponential, "
+        f"for their variability was not measured. Connections stick to workers: the busiest of c = {kind.workers} took "
+        f"b = {percent(kind.busiest_share)} of requests, so w = (c b - 1) / (c - 1) weighs the limit of one queue "
+        f"against that of the busiest worker's own (M/M/1's, divided by c b). Planned: {percent(kind.planned)}, that "
+        f"is {kind.usable:,.0f} requests/s a host. An even share in the long run does not prove one queue: where each "
+        f"connection must be served by its own worker, plan with {percent(kind.queue_each)}. Memory is the PSS of all "
+        f"processes times {MEMORY_MARGIN}."
     )
 
 

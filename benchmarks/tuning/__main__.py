@@ -66,9 +66,11 @@ def facts(tuned: Tuned, subject: Subject, document: Document, record: Path) -> l
     ]
 
 
-def saved(tuned: Tuned, against: Exhausted | None, *, subject: Subject, environment: Row, out: Path) -> str:
+def saved(
+    tuned: Tuned, against: Exhausted | None, *, subject: Subject, environment: Row, out: Path, records: Path = RECORDS
+) -> str:
     """Writes all figures, then the file of settings; what to tell of both."""
-    record = RECORDS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
+    record = records / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     document = {"benchmark": "tune", "environment": environment, **recorded(tuned, against)}
     result_file.write(document, record)
     env_file.write(out, tuned.choice.candidate.settings, facts(tuned, subject, document, record))

@@ -160,16 +160,16 @@ def light(tmp_path: Path) -> Subject:
     "most_share", [pytest.param(0.0, id="in a closed loop", marks=needs_wrk), pytest.param(1.0, id="by schedule")]
 )
 def test_a_tuning_of_two_candidates_ends_with_a_file_that_holds_one_of_them(
-    most_share: float, light: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    most_share: float, light: Subject, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("benchmarks.tuning.__main__.RECORDS", tmp_path / "tune")
     demand = Demand(connections=2, memory_bytes=2**40)
     effort = replace(LITTLE, most_share=most_share)
     tuned = Tuning(light, demand, effort=effort, seed=1, folder=tmp_path).tuned(of=TWO)
 
     said = saved(
-        tuned, None, subject=light, environment=environment(light.metadata, "none"), out=tmp_path / "tuned.env"
-    )
+        tuned, None, subject=light, environment=environment(light.metadata, "none"), out=tmp_path / "tuned.env",
+        records=tmp_path / "tune",
+    )  # fmt: skip
 
     choice = tuned.choice.candidate
     settings = load_settings(tmp_path / "tuned.env")
@@ -193,15 +193,13 @@ def test_who_is_judged_by_a_closed_loop_has_as_many_connections_as_keep_the_obje
     light: Subject, tmp_path: Path
 ) -> None:
     scoring = Scoring(light, rows=1, connections=256, cores=1, folder=tmp_path)
-    # More than a client waits who is alone, and less than one of so many.
-    objective = 0.004
 
-    first, judged = (
-        scoring.closed(TWO[0], seconds=1, objective_seconds=objective, judged=judged) for judged in (False, True)
-    )
+    first = scoring.closed(TWO[0], seconds=1, objective_seconds=10, judged=False)
+    # More than a client waits who is alone, and less than one of so many, however fast this machine is.
+    objective = first.figures["p99_seconds"] / 4
+    judged = scoring.closed(TWO[0], seconds=1, objective_seconds=objective, judged=True)
 
     assert first.figures["connections"] == 256
-    assert first.figures["p99_seconds"] > objective
     assert judged.figures["connections"] < 256
     assert judged.figures["p99_seconds"] <= objective
     assert (judged.missed, judged.closed) == ("", True)
