@@ -8,13 +8,15 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import metrics
-from app.api.error_responses import problem
+from app.api.error_responses import refusal
 from app.caller import Caller, never
 from app.errors import Overloaded
 from app.pace import Pace
 
 # Answered however full the worker is: who watches it must learn that it is full, not be refused.
-ALWAYS_ADMITTED = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
+ALWAYS_ADMITTED = frozenset({
+    "/health", "/healthz", "/readyz", "/metrics", "/ping", "/v2/health/live", "/v2/health/ready",
+})  # fmt: skip
 MILLISECONDS = re.compile(rb"[1-9][0-9]{0,8}")
 INVALID_TIMEOUT = "The header X-Request-Timeout-Ms must be a whole number of milliseconds from 1 on"
 MOST_RETRY_SECONDS = 60
@@ -45,7 +47,7 @@ class Admission:
         state = scope["state"]
         seconds = _own_timeout(state["headers"].get(b"x-request-timeout-ms"))
         if seconds is None:
-            await problem(400, INVALID_TIMEOUT, state["request_id"])(scope, receive, send)
+            await refusal(scope, 400, INVALID_TIMEOUT)(scope, receive, send)
             return
         now = time.monotonic()
         deadline = state.get("arrived", now) + min(seconds, self._timeout_seconds)
@@ -67,10 +69,8 @@ class Admission:
         drained = self._pace.seconds_for(self._held)
         # Not all at the same time again.
         retry_after = min(MOST_RETRY_SECONDS, math.ceil(drained * random.uniform(1.0, 1.5)) or 1)  # noqa: S311
-        refusal = problem(
-            503, str(Overloaded(self._held)), scope["state"]["request_id"], {"retry-after": str(retry_after)}
-        )
-        await refusal(scope, receive, send)
+        refused = refusal(scope, 503, str(Overloaded(self._held)), {"retry-after": str(retry_after)})
+        await refused(scope, receive, send)
 
 
 def _own_timeout(given: bytes | None) -> float | None:

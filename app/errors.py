@@ -10,6 +10,8 @@ ForkcastError
 ├── Overloaded          shed before any work was done
 ├── DeadlineExceeded    too late for its caller before it was predicted
 ├── CallerLeft          nobody waits for the answer any more
+├── UnknownModel        there is no model of that name, or not in that version
+├── NoTensor            what the model answers is no array of numbers or texts
 └── InferenceFailed     the runtime raised; the cause is chained
 
 Status codes live in `app.api.error_responses`; nothing here knows about HTTP.
@@ -124,6 +126,16 @@ class DeadlineExceeded(ForkcastError):
 class CallerLeft(ForkcastError):
     def __init__(self) -> None:
         super().__init__("The client closed its connection")
+
+
+class UnknownModel(ForkcastError):
+    def __init__(self, *, version: bool) -> None:
+        super().__init__("The model has no such version" if version else "There is no such model")
+
+
+class NoTensor(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("What this model answers is no tensor; ask /predict_batch for it")
 
 
 class InferenceFailed(ForkcastError):

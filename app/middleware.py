@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
 from app.admission import Admission
-from app.api.error_responses import problem
+from app.api.error_responses import refusal
 from app.errors import BodyTooLarge
 from app.pace import Pace
 from app.problem_document import new_request_id
@@ -59,7 +59,7 @@ class Named:
             # The frameworks below have sent their 500 and raise what caused it, for the log.
             log.error("request failed", request_id=request_id.decode(), exc_info=error)
             if status == 0:
-                await problem(500, "The server failed", request_id.decode())(scope, receive, send_named)
+                await refusal(scope, 500, "The server failed")(scope, receive, send_named)
         finally:
             self._ended(scope, status or 500, time.perf_counter() - started)
 
@@ -134,8 +134,7 @@ class BodyLimit:
         declared = int(headers.get(b"content-length", 0))
         if declared > self._limit:
             close = {"connection": "close"} if declared > self._limit * self.WORTH_DISCARDING else None
-            refusal = problem(413, str(BodyTooLarge(self._limit)), scope["state"]["request_id"], close)
-            await refusal(scope, receive, send)
+            await refusal(scope, 413, str(BodyTooLarge(self._limit)), close)(scope, receive, send)
         elif b"transfer-encoding" in headers:
             await self.app(scope, self._counting(receive), send)
         else:

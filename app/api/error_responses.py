@@ -1,67 +1,137 @@
-"""Errors to HTTP: one table of statuses, in the native form."""
+"""Errors to HTTP: the one table of statuses, and the form that each dialect gives to what it refuses."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app import errors
+from app.errors import Problem
 from app.problem_document import MEDIA_TYPE, problem_document
 
 log = structlog.stdlib.get_logger("forkcast")
 
+JSON, TEXT = "application/json", "text/plain"
 # nginx's status for it: nobody reads this answer, and it is to be told from faults in the metrics.
 CLIENT_CLOSED_REQUEST = 499
-STATUS: dict[type[errors.ForkcastError], int] = {
-    errors.BadInput: 422,
-    errors.RefusedByModel: 422,
-    errors.BodyTooLarge: 413,
-    errors.ContentRejected: 400,
-    errors.ModelNotReady: 503,
-    errors.Overloaded: 503,
-    errors.DeadlineExceeded: 504,
-    errors.CallerLeft: CLIENT_CLOSED_REQUEST,
-    errors.InferenceFailed: 500,
-}
 HEADERS = {
     413: {"connection": "close"},
     503: {"retry-after": "1"},
 }
 
 
-def problem(
-    status: int, detail: str, request_id: str, headers: dict[str, str] | None = None, **members: Any
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Of one error: in our own dialect, and in those of others, who have no 422."""
+
+    native: int
+    others: int
+
+
+def same(status: int) -> Status:
+    return Status(status, status)
+
+
+STATUS: Mapping[type[errors.ForkcastError], Status] = {
+    errors.BadInput: Status(422, others=400),
+    errors.RefusedByModel: Status(422, others=400),
+    errors.BodyTooLarge: same(413),
+    errors.ContentRejected: same(400),
+    errors.ModelNotReady: same(503),
+    errors.Overloaded: same(503),
+    errors.DeadlineExceeded: same(504),
+    errors.CallerLeft: same(CLIENT_CLOSED_REQUEST),
+    errors.UnknownModel: same(404),
+    errors.NoTensor: same(501),
+    errors.InferenceFailed: same(500),
+}
+# MLflow's names; what has none is told by its status alone.
+MLFLOW_CODES = {
+    400: "BAD_REQUEST", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL_ERROR", 501: "NOT_IMPLEMENTED", 503: "TEMPORARILY_UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What there is to say of a request that is not answered."""
+
+    status: int
+    detail: str
+    request_id: str
+    problems: Sequence[Problem] = ()
+
+
+def native(refused: Refused) -> tuple[bytes, str]:
+    members = {}
+    if refused.problems:
+        members["errors"] = [{"field": each.field, "reason": each.reason} for each in refused.problems]
+    return problem_document(refused.status, refused.detail, refused.request_id, **members), MEDIA_TYPE
+
+
+def open_inference(refused: Refused) -> tuple[bytes, str]:
+    """And V1."""
+    return orjson.dumps({"error": refused.detail}), JSON
+
+
+def mlflow(refused: Refused) -> tuple[bytes, str]:
+    if refused.status == 415:
+        return refused.detail.encode(), TEXT
+    code = MLFLOW_CODES.get(refused.status, "BAD_REQUEST" if refused.status < 500 else "INTERNAL_ERROR")
+    return orjson.dumps({"error_code": code, "message": refused.detail}), JSON
+
+
+Form = Callable[[Refused], tuple[bytes, str]]
+# By the first part of the address.
+FORMS: Mapping[str, Form] = {
+    "v1": open_inference,
+    "v2": open_inference,
+    "invocations": mlflow,
+    "ping": mlflow,
+    "version": mlflow,
+}
+
+
+def form_of(scope: Scope) -> Form:
+    """That of the dialect whose address was asked."""
+    first = scope["path"][1:].partition("/")[0]
+    return FORMS.get(first, native)
+
+
+def refusal(
+    scope: Scope, status: int, detail: str, headers: dict[str, str] | None = None, problems: Sequence[Problem] = ()
 ) -> Response:
-    """The problem document as an answer."""
-    document = problem_document(status, detail, request_id, **members)
-    return Response(document, status, headers, media_type=MEDIA_TYPE)
+    """The answer to what is refused; `detail` is for its client to read."""
+    body, media_type = form_of(scope)(Refused(status, detail, scope["state"]["request_id"], problems))
+    return Response(body, status, headers, media_type=media_type)
 
 
-def answer(error: Exception, request_id: str) -> Response:
+def answer(error: Exception, scope: Scope) -> Response:
     """A ForkcastError, what the router refuses, or a client that left; a cause is logged here and nowhere else."""
     if isinstance(error, errors.CallerLeft | ClientDisconnect):
         # While its body was read, or before its turn.
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if isinstance(error, HTTPException):
-        return problem(error.status_code, error.detail, request_id, dict(error.headers) if error.headers else None)
+        return refusal(scope, error.status_code, error.detail, dict(error.headers) if error.headers else None)
     assert isinstance(error, errors.ForkcastError)
-    status = STATUS[type(error)]
+    row = STATUS[type(error)]
+    status = row.native if form_of(scope) is native else row.others
     if error.__cause__ is not None:
-        log.warning(str(error), request_id=request_id, status=status, exc_info=error)
-    headers = HEADERS.get(status)
-    if isinstance(error, errors.BadInput):
-        fields = [{"field": each.field, "reason": each.reason} for each in error.problems]
-        return problem(status, str(error), request_id, headers, errors=fields)
-    return problem(status, str(error), request_id, headers)
+        log.warning(str(error), request_id=scope["state"]["request_id"], status=status, exc_info=error)
+    problems = error.problems if isinstance(error, errors.BadInput) else ()
+    return refusal(scope, status, str(error), HEADERS.get(status), problems)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
     """For FastAPI: what `answer` knows."""
-    return answer(error, request.state.request_id)
+    return answer(error, request.scope)
 
 
 async def handle_fault(request: Request, error: Exception) -> Response:
     """A fault of the server; the middleware logs it."""
-    return problem(500, "The server failed", request.state.request_id)
+    return refusal(request.scope, 500, "The server failed")

@@ -31,7 +31,7 @@ class Endpoint:
         try:
             body = await self._answering(scope, await whole_body(receive))
         except (ForkcastError, HTTPException, ClientDisconnect) as error:
-            await error_responses.answer(error, scope["state"]["request_id"])(scope, receive, send)
+            await error_responses.answer(error, scope)(scope, receive, send)
             return
         headers = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

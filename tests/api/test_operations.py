@@ -1,11 +1,10 @@
-"""Health, readiness, metrics, and the table of statuses."""
+"""Health, readiness and metrics."""
 
 import pytest
 from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from app import errors
-from app.api.error_responses import STATUS
 from app.input_schema import TextInput
 from app.main import create_app
 from app.model_store import ModelStore
@@ -13,10 +12,6 @@ from app.runtimes.base import Golden, ModelMetadata, Runtime
 from app.settings import Settings
 from tests.api.test_native import Fake
 from tests.conftest import MakeClient
-
-
-def test_every_error_has_a_status() -> None:
-    assert set(STATUS) == set(errors.ForkcastError.__subclasses__())
 
 
 def test_a_loaded_and_warm_worker_is_ready_and_healthy(client_of: MakeClient, text_runtime: Runtime) -> None:
