@@ -148,11 +148,14 @@ class TableInput:
     names: list[str] = field(init=False, compare=False)
     # Whether a column may be absent.
     optional: bool = field(init=False, compare=False)
+    # Whether it is of an array, whose columns are called by their positions.
+    unnamed: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         numeric = all(column.kind == "number" and column.categories is None for column in self.columns)
         object.__setattr__(self, "numeric", numeric)
         object.__setattr__(self, "names", [column.name for column in self.columns])
+        object.__setattr__(self, "unnamed", self.names == [f"x{index}" for index in range(len(self.columns))])
         object.__setattr__(self, "optional", not all(column.required for column in self.columns))
 
     def block(self, instances: Sequence[Any], where: Where) -> Instances:

@@ -50,6 +50,15 @@ def concatenate(blocks: Sequence[Instances]) -> Instances:
     return np.concatenate(blocks)  # type: ignore[arg-type]
 
 
+def writable(instances: Instances) -> Instances:
+    """The block itself where all of it may be changed in its place, else a copy."""
+    if isinstance(instances, dict):
+        if all(column.flags.writeable for column in instances.values()):
+            return instances
+        return {name: column.copy() for name, column in instances.items()}
+    return instances.copy() if isinstance(instances, np.ndarray) and not instances.flags.writeable else instances
+
+
 def texts(instances: Instances) -> list[str]:
     """Every string in the block."""
     if isinstance(instances, list):

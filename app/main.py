@@ -14,7 +14,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from app import metrics, middleware
-from app.api import documentation, error_responses, native, operations
+from app.api import (
+    documentation,
+    error_responses,
+    model_repository,
+    native,
+    open_inference,
+    operations,
+)
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
@@ -93,7 +100,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    native.add_routes(app.router, models)
+    for dialect in (native, open_inference, model_repository):
+        dialect.add_routes(app.router, models)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":
         documentation.add_routes(app)

@@ -11,11 +11,12 @@ import structlog
 from app import instances as block
 from app.caller import Caller
 from app.content_filter import ContentFilter
-from app.errors import BadInput, ModelNotReady, Problem, Refusal
+from app.errors import BadInput, ModelNotReady, Problem, Refusal, RefusedByModel
 from app.execution import Executor, watched
-from app.instances import Instances
+from app.instances import Array, Instances
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value
 from app.runtimes.output import OutputRuntime
+from app.tensors import Tensor, array_of_values, block_of
 
 # Another processor may add in another order; a wrong or damaged model is far beyond this.
 GOLDEN_TOLERANCE = 1e-9
@@ -41,6 +42,13 @@ class Answer:
             return self.predictions.probabilities_of(index)
         return self.predictions.values[index]
 
+    @property
+    def array(self) -> Array:
+        """All of it, an instance a row: numbers, booleans, or objects that are texts; raises NoTensor."""
+        if self.output == "predict_proba" and self.predictions.probabilities is not None:
+            return np.asarray(self.predictions.probabilities)
+        return array_of_values(self.predictions.values)
+
 
 class Predictor:
     """What every dialect calls for one version of one model."""
@@ -53,6 +61,10 @@ class Predictor:
         # What no prediction has in it.
         self._computed: dict[Output, OutputRuntime] = {}
 
+    @property
+    def model(self) -> ModelMetadata:
+        return self._runtime.metadata
+
     async def predict(
         self, instances: Sequence[Any], field: str, caller: Caller, *, listed: bool, output: str | None = None
     ) -> Answer:
@@ -63,16 +75,48 @@ class Predictor:
 
         Raises BadInput, RefusedByModel, ContentRejected, DeadlineExceeded, CallerLeft or InferenceFailed.
         """
+        self._check_count(len(instances), field)
         runtime = self._runtime
-        if not 1 <= len(instances) <= self._most_rows:
-            raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {len(instances)}")])
         rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
         self._content_filter.check(block.texts(rows))
         if output is None:
             return Answer(runtime.metadata, await self._executor.run(runtime, rows, caller))
-        known = self._known_output(output, len(instances))
+        known = self._known_output(output, len(instances), "output")
         predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
         return Answer(runtime.metadata, predictions, known)
+
+    async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str], caller: Caller) -> list[Answer]:
+        """
+        As `predict`, for instances that came as tensors, at least one; an answer for each of the `outputs`.
+
+        What one prediction has, its label and its probabilities, is predicted once.
+        """
+        self._check_count(len(tensors[0].values), tensors[0].at)
+        runtime = self._runtime
+        rows = block_of(runtime.metadata.inputs, tensors)
+        self._content_filter.check(block.texts(rows))
+        count = block.count(rows)
+        known = [self._known_output(each, count, f"outputs[{index}].name") for index, each in enumerate(outputs)]
+        predicted: dict[Runtime, Predictions] = {}
+        for each in known:
+            computing = self._computed.get(each, runtime)
+            if computing not in predicted:
+                predicted[computing] = await self._run(computing, rows, caller)
+        return [Answer(runtime.metadata, predicted[self._computed.get(each, runtime)], each) for each in known]
+
+    async def _run(self, runtime: Runtime, rows: Instances, caller: Caller) -> Predictions:
+        """A model that would change in its place what belongs to the request's bytes is given a copy."""
+        try:
+            return await self._executor.run(runtime, rows, caller)
+        except RefusedByModel:
+            own = block.writable(rows)
+            if own is rows:
+                raise
+            return await self._executor.run(runtime, own, caller)
+
+    def _check_count(self, rows: int, field: str) -> None:
+        if not 1 <= rows <= self._most_rows:
+            raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {rows}")])
 
     def warm_up(self) -> None:
         """
@@ -112,7 +156,7 @@ class Predictor:
             return
         self._computed[computing.output] = computing
 
-    def _known_output(self, output: str, rows: int) -> Output:
+    def _known_output(self, output: str, rows: int, field: str) -> Output:
         """Raises BadInput where it is not one of the model's, or would be too many numbers."""
         apart = in_no_prediction(self._runtime.metadata)
         served = [each for each in self._runtime.metadata.outputs if each not in apart or each in self._computed]
@@ -121,9 +165,9 @@ class Predictor:
                 width = self._computed[known].width if known in self._computed else 1
                 if rows * width > MOST_NUMBERS:
                     reason = f"has {width} numbers an instance; at most {MOST_NUMBERS} are answered to a request"
-                    raise BadInput([Problem("output", reason)])
+                    raise BadInput([Problem(field, reason)])
                 return known
-        raise BadInput([Problem("output", f"must be one of {', '.join(served)}")])
+        raise BadInput([Problem(field, f"must be one of {', '.join(served)}")])
 
 
 def in_no_prediction(model: ModelMetadata) -> list[Output]:

@@ -56,7 +56,7 @@ ONLY_IN = {
         "ops.py",
         "loading.py",
         "renewal.py",
-        "api/native.py",
+        "api/",
         "processes/announcement.py",
     ],
     "app.loading": ["main.py", "renewal.py"],

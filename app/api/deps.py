@@ -6,7 +6,7 @@ from typing import Literal
 from starlette.types import Scope
 
 from app.caller import ANYONE, Caller
-from app.errors import ModelNotReady
+from app.errors import ModelNotReady, UnknownModel
 from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
@@ -32,6 +32,19 @@ class Serving:
         if found is None:
             raise ModelNotReady("no model is loaded")
         return found
+
+    def key(self, name: str, version: str | None) -> Key:
+        """Of the newest version where none is named; raises UnknownModel or ModelNotReady."""
+        if not self.predictors:
+            raise ModelNotReady("no model is loaded")
+        versions = self.versions(name)
+        if not versions or version not in (None, *versions):
+            raise UnknownModel(version=bool(versions))
+        return name, version or versions[0]
+
+    def versions(self, name: str) -> list[str]:
+        """Of a model, the newest first; none where there is no such model."""
+        return [version for each, version in self.predictors if each == name]
 
 
 def serving(scope: Scope) -> Serving:

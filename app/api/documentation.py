@@ -1,7 +1,9 @@
 """The OpenAPI document in the loaded model's own terms, and the page that shows it."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import fastapi_offline
@@ -97,8 +99,8 @@ def column_schema(column: Column) -> Schema:
 
 def predictions_of(model: ModelMetadata) -> list[Members]:
     """What is answered for one instance: the members of its prediction, or the one of an output that was asked for."""
-    computed: list[Members] = [{output: _computed(output, model)} for output in model.outputs]
-    return [_prediction(model), *computed]
+    apart: list[Members] = [{output: computed(output, model)} for output in model.outputs]
+    return [_prediction(model), *apart]
 
 
 def _prediction(model: ModelMetadata) -> Members:
@@ -123,7 +125,8 @@ def _prediction(model: ModelMetadata) -> Members:
     return {"label": label, "score": PROBABILITY, "probabilities": _by_class(model.class_names)}
 
 
-def _computed(output: Output, model: ModelMetadata) -> Schema:
+def computed(output: Output, model: ModelMetadata) -> Schema:
+    """One of what the model computes, for one instance."""
     if output == "predict":
         return next(iter(_prediction(model).values()))
     return {"type": "array", "items": PROBABILITY} if output == "predict_proba" else NUMBERS
@@ -149,17 +152,38 @@ def answered(forms: list[Members]) -> Schema:
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def operation(*, takes: Schema, example: Any, gives: Schema) -> Schema:
-    """A route's `openapi_extra`: its body, its answer and what it refuses."""
-    refusals = {
-        str(status): {"description": text, "content": {"application/problem+json": {"schema": PROBLEM}}}
-        for status, text in REFUSALS.items()
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What a dialect says of each status, and the form in which it refuses."""
+
+    told: Mapping[int, str]
+    media_type: str
+    schema: Schema
+
+
+NATIVE = Refusals(REFUSALS, "application/problem+json", PROBLEM)
+
+
+def operation(
+    *,
+    takes: Schema,
+    example: Any,
+    gives: Schema,
+    refusals: Refusals = NATIVE,
+    beside: Mapping[str, Schema] = MappingProxyType({}),
+) -> Schema:
+    """A route's `openapi_extra`: its body, which is JSON or of a type `beside` it, its answer and what it refuses."""
+    refused = {
+        str(status): {"description": text, "content": {refusals.media_type: {"schema": refusals.schema}}}
+        for status, text in refusals.told.items()
     }
+    bodies = {"application/json": {"schema": takes, "example": example}}
+    bodies |= {media_type: {"schema": schema} for media_type, schema in beside.items()}
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": takes, "example": example}}},
+        "requestBody": {"required": True, "content": bodies},
         "responses": {
             "200": {"description": "The prediction", "content": {"application/json": {"schema": gives}}},
-            **refusals,
+            **refused,
         },
     }
 

@@ -45,12 +45,7 @@ def read(scope: Scope, body: bytes, form: Form) -> tuple[Any, str | None]:
     content_type = scope["state"]["headers"].get(b"content-type", JSON)
     if content_type != JSON:
         _check_content_type(content_type)
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, f"The body is not valid JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise BadInput([Problem("body", "must be a JSON object")])
+    document = json_object(body)
     if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
         return document[form.field], None
     try:
@@ -58,6 +53,17 @@ def read(scope: Scope, body: bytes, form: Form) -> tuple[Any, str | None]:
         return getattr(checked, form.field), getattr(checked, "output", None)
     except ValidationError as error:
         raise BadInput([_problem(detail) for detail in error.errors(include_input=False)]) from None
+
+
+def json_object(body: bytes | memoryview) -> dict[str, Any]:
+    """Raises BadInput for another one, HTTPException for what is not JSON."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, f"The body is not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise BadInput([Problem("body", "must be a JSON object")])
+    return document
 
 
 def _check_content_type(content_type: bytes) -> None:

@@ -1,6 +1,7 @@
 """Routes that FastAPI documents, and that answer without the layers it puts around each request."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,8 +14,19 @@ from app.api import error_responses
 from app.errors import ForkcastError
 
 JSON_TYPE = (b"content-type", b"application/json")
-# From a request's scope and body to the body of its answer; what it raises is answered by `error_responses`.
-Answering = Callable[[Scope, bytes], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with headers of its own, among which is its type."""
+
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+# From a request's scope and body to the answer, which is JSON where it is bytes alone; what it raises is answered by
+# `error_responses`.
+Answering = Callable[[Scope, bytes], Awaitable[bytes | Reply]]
 
 
 class Endpoint:
@@ -29,11 +41,12 @@ class Endpoint:
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await self._answering(scope, await whole_body(receive))
+            answer = await self._answering(scope, await whole_body(receive))
         except (ForkcastError, HTTPException, ClientDisconnect) as error:
             await error_responses.answer(error, scope)(scope, receive, send)
             return
-        headers = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
+        body, own = (answer, [JSON_TYPE]) if isinstance(answer, bytes) else (answer.body, answer.headers)
+        headers = [(b"content-length", b"%d" % len(body)), *own]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

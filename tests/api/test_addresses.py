@@ -103,14 +103,17 @@ def paths(client: TestClient) -> set[str]:
 
 
 def test_the_document_has_each_version_once(serve: Serve) -> None:
-    older = {"/models/churn/versions/9/predict", "/models/churn/versions/9/predict_batch"}
+    churn, reviews = "/models/churn", "/models/reviews"
+    older = {f"{churn}/versions/9/predict", f"{churn}/versions/9/predict_batch", f"/v2{churn}/versions/9/infer"}
+    always = {"/v2/repository/index", f"/v2{churn}/infer"}
+    unnamed = {"/predict", "/predict_batch"}
 
-    assert paths(serve(CHURN[0])) == {"/predict", "/predict_batch"}
-    assert paths(serve(*CHURN)) == {"/predict", "/predict_batch"} | older
-    assert paths(serve(*CHURN, *REVIEWS)) == {
-        "/models/churn/predict", "/models/churn/predict_batch",
-        "/models/reviews/predict", "/models/reviews/predict_batch",
-    } | older  # fmt: skip
+    assert paths(serve(CHURN[0])) == always | unnamed
+    assert paths(serve(*CHURN)) == always | unnamed | older
+    assert paths(serve(*CHURN, *REVIEWS)) == always | older | {
+        *(f"{below}/{name}" for below in (churn, reviews) for name in ("predict", "predict_batch")),
+        f"/v2{reviews}/infer",
+    }
 
 
 @pytest.mark.parametrize("name", ["a name", "{name}", "100%", "ch\\urn"])

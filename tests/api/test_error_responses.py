@@ -13,6 +13,9 @@ from app import errors
 from app.api import error_responses
 from app.api.error_responses import MLFLOW_CODES, STATUS
 from app.errors import BadInput, Problem
+from app.input_schema import TextInput
+from tests.api.test_native import Fake
+from tests.conftest import MakeClient
 
 PROBLEMS = [Problem("inputs[0].data", "must be numbers")]
 ERRORS: dict[type[errors.ForkcastError], errors.ForkcastError] = {
@@ -114,3 +117,18 @@ def test_only_the_native_form_lists_the_problems_apart() -> None:
 
     assert native["errors"] == [{"field": "inputs[0].data", "reason": "must be numbers"}]
     assert other == {"error": "inputs[0].data: must be numbers"}
+
+
+@pytest.mark.parametrize(("path", "member"), [("/v2/models/fake/infer", "error"), ("/predict", "detail")])
+def test_what_is_refused_before_a_dialect_sees_it_has_the_dialects_form(
+    client_of: MakeClient, path: str, member: str
+) -> None:
+    client = client_of(Fake(TextInput()), max_body_bytes="1024")
+
+    too_large = client.post(path, content=b"x" * 2000)
+    counted = client.post(path, content=iter([b"x" * 2000]))
+    late = client.post(path, content=b"x", headers={"x-request-timeout-ms": "0"})
+    wrong_method = client.put(path, content=b"x")
+
+    assert [each.status_code for each in (too_large, counted, late, wrong_method)] == [413, 413, 400, 405]
+    assert all(each.json()[member] for each in (too_large, counted, late, wrong_method))
