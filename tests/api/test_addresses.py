@@ -105,7 +105,7 @@ def paths(client: TestClient) -> set[str]:
 def test_the_document_has_each_version_once(serve: Serve) -> None:
     churn, reviews = "/models/churn", "/models/reviews"
     older = {f"{churn}/versions/9/predict", f"{churn}/versions/9/predict_batch", f"/v2{churn}/versions/9/infer"}
-    always = {"/v2/repository/index", f"/v2{churn}/infer"}
+    always = {"/v2/repository/index", f"/v1{churn}:predict", f"/v2{churn}/infer"}
     unnamed = {"/predict", "/predict_batch"}
 
     assert paths(serve(CHURN[0])) == always | unnamed
@@ -113,6 +113,7 @@ def test_the_document_has_each_version_once(serve: Serve) -> None:
     assert paths(serve(*CHURN, *REVIEWS)) == always | older | {
         *(f"{below}/{name}" for below in (churn, reviews) for name in ("predict", "predict_batch")),
         f"/v2{reviews}/infer",
+        f"/v1{reviews}:predict",
     }
 
 
