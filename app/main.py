@@ -18,6 +18,7 @@ from app.api import (
     documentation,
     error_responses,
     kserve_v1,
+    mlflow_scoring,
     model_repository,
     native,
     open_inference,
@@ -101,7 +102,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    for dialect in (native, open_inference, model_repository, kserve_v1):
+    for dialect in (native, open_inference, model_repository, mlflow_scoring, kserve_v1):
         dialect.add_routes(app.router, models)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":

@@ -21,12 +21,11 @@ from app.api.native_endpoints import (
     INSTANCES,
     TEXT,
     TEXTS,
-    not_ready,
     predict_batch,
     predict_one,
     predict_sentiment,
-    several_models,
 )
+from app.api.unnamed_model import not_ready, several_models
 from app.input_schema import InputSchema, TextInput
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata

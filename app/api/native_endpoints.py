@@ -4,14 +4,12 @@ from typing import Any
 
 import orjson
 from pydantic import TypeAdapter
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.api.deps import Key, caller, serving
 from app.api.json_bodies import Body, Form, OutputBody, read
 from app.api.lean_route import Answering
 from app.api.native_answers import prediction, signed
-from app.errors import ModelNotReady
 
 
 class TextBody(OutputBody):
@@ -74,11 +72,3 @@ def predict_sentiment(model: Key) -> Answering:
         return orjson.dumps({"sentiment": answer.predictions.values[0]})
 
     return predict
-
-
-async def not_ready(scope: Scope, body: bytes) -> bytes:
-    raise ModelNotReady("no model is loaded")
-
-
-async def several_models(scope: Scope, body: bytes) -> bytes:
-    raise HTTPException(404, "Several models are served: /models lists them, /models/{name}/predict asks one")

@@ -52,8 +52,8 @@ class ModelMetadata:
     A classifier that gives an instance several labels has `classes_of_labels` in their place, one tuple a label; its
     probabilities have the columns of the first label's classes, then those of the second's, and so on.
 
-    `outputs` are what it computes. `acceleration` names the code that predicts beside the model's own; none, or unequal
-    where it was found to differ.
+    `outputs` are what it computes; `scored` is the one that MLflow's clients are answered. `acceleration` names
+    the code that predicts beside the model's own; none, or unequal where it was found to differ.
     """
 
     name: str
@@ -67,6 +67,7 @@ class ModelMetadata:
     acceleration: str = "none"
     classes_of_labels: tuple[tuple[Label, ...], ...] = ()
     outputs: tuple[Output, ...] = ("predict",)
+    scored: Output = "predict"
     class_names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

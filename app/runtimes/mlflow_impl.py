@@ -11,7 +11,7 @@ import sklearn
 from app.errors import ModelNotReady
 from app.input_schema import InputSchema
 from app.runtimes.artifact import Artifact
-from app.runtimes.base import Loading, Runtime
+from app.runtimes.base import Loading, Output, Runtime
 from app.runtimes.checked_files import shown
 from app.runtimes.mlflow_inputs import agreed_inputs, declared_inputs
 from app.runtimes.mlmodel import Flavor, MLModel, read_mlmodel
@@ -45,8 +45,17 @@ def _sklearn(flavor: Flavor, model: MLModel, artifact: Artifact, loading: Loadin
     inputs = runtime.metadata.inputs
     if artifact.manifest is None and declared is not None:
         inputs = agreed_inputs(inputs, declared, artifact.path)
-    runtime.metadata = replace(runtime.metadata, inputs=inputs)
+    runtime.metadata = replace(runtime.metadata, inputs=inputs, scored=_scored(model, runtime, artifact))
     return runtime
+
+
+def _scored(model: MLModel, runtime: Runtime, artifact: Artifact) -> Output:
+    """The method that was named when the model was saved; raises ModelNotReady where it has no such one."""
+    named = model.flavors.get("python_function", {}).get("predict_fn", "predict")
+    for output in runtime.metadata.outputs:
+        if output == named:
+            return output
+    raise ModelNotReady(f"{artifact.path}: is to be asked for its {shown(str(named))}, which it has not")
 
 
 def _estimator(flavor: Flavor, artifact: Artifact, loading: Loading, declared: InputSchema | None) -> Runtime:

@@ -119,7 +119,9 @@ def test_only_the_native_form_lists_the_problems_apart() -> None:
     assert other == {"error": "inputs[0].data: must be numbers"}
 
 
-@pytest.mark.parametrize(("path", "member"), [("/v2/models/fake/infer", "error"), ("/predict", "detail")])
+@pytest.mark.parametrize(
+    ("path", "member"), [("/v2/models/fake/infer", "error"), ("/invocations", "message"), ("/predict", "detail")]
+)
 def test_what_is_refused_before_a_dialect_sees_it_has_the_dialects_form(
     client_of: MakeClient, path: str, member: str
 ) -> None:

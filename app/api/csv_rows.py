@@ -1,0 +1,71 @@
+"""Instances as CSV: what a cell says depends on the model's column, for CSV has no types."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app.errors import BadInput, Problem
+from app.input_schema import InputSchema, Kind, TableInput
+
+# What pandas takes for a missing value; in a column of texts they are texts.
+MISSING = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+})  # fmt: skip
+BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+FLAGS = {**BOOLEANS, "1": True, "0": False}
+
+
+def rows_of_csv(body: bytes, inputs: InputSchema) -> tuple[list[str], list[list[Any]]]:
+    """The names in the first line, and the rows; raises BadInput."""
+    names, *rows = cells(body) or [[]]
+    kinds = {column.name: column.kind for column in inputs.columns} if isinstance(inputs, TableInput) else {}
+    readings = [READINGS[kinds.get(name, "string")] for name in names]
+    return names, rows if set(readings) == {_text} and not kinds else _read(rows, readings)
+
+
+def cells(body: bytes) -> list[list[str]]:
+    """Of each line that is not empty; raises BadInput."""
+    try:
+        text = body.decode("utf-8-sig")
+        return [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+    except UnicodeDecodeError:
+        raise BadInput([Problem("body", "is no UTF-8")]) from None
+    except csv.Error:
+        raise BadInput([Problem("body", "is no CSV")]) from None
+
+
+def _read(rows: Sequence[list[str]], readings: Sequence[Callable[[str], Any]]) -> list[list[Any]]:
+    """A row that is too long or too short stays so, for whoever counts its values."""
+    return [
+        [read(cell) for read, cell in zip(readings, row, strict=True)] if len(row) == len(readings) else list(row)
+        for row in rows
+    ]
+
+
+def number(cell: str) -> Any:
+    """The cell itself where it is none: whoever checks values says so."""
+    if cell in MISSING:
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def _boolean(cell: str) -> Any:
+    return None if cell in MISSING else FLAGS.get(cell, cell)
+
+
+def _text(cell: str) -> Any:
+    return cell or None
+
+
+def _numeric(cell: str) -> Any:
+    return BOOLEANS[cell] if cell in BOOLEANS else number(cell)
+
+
+READINGS: dict[Kind, Callable[[str], Any]] = {
+    "number": number, "integer": number, "boolean": _boolean, "numeric": _numeric, "string": _text, "any": _numeric,
+}  # fmt: skip

@@ -1,0 +1,76 @@
+"""
+MLflow's scoring protocol, of 2.0 and later: /invocations, /ping and /version.
+
+Source: what `mlflow models serve` of version 3.17 answers; /health is our own.
+"""
+
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.api import mlflow_documentation as documentation
+from app.api.deps import Key, caller, serving
+from app.api.lean_route import Answering, Endpoint, LeanRoute
+from app.api.mlflow_bodies import read
+from app.api.unnamed_model import not_ready, several_models
+from app.model_store import ModelStore
+from app.runtimes.base import ModelMetadata
+
+TAGS: list[str | Enum] = ["MLflow"]
+# Of MLflow's, whose protocol this is: clients look here for the forms that are taken.
+PROTOCOL = "3.17.2"
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def add_routes(router: APIRouter, models: ModelStore) -> None:
+    """They name no model: where there are several, their answer says where each is."""
+    default = models.default
+    if default is not None:
+        _add(router, score(default.metadata), documentation.scoring(default.metadata))
+    else:
+        _add(router, several_models if list(models) else not_ready, None)
+    answers: dict[str, Answer] = {"/ping": ping, "/version": version}
+    for path, answer in answers.items():
+        router.add_api_route(path, answer, response_class=Response, tags=TAGS)
+
+
+def _add(router: APIRouter, answering: Answering, described: dict[str, Any] | None) -> None:
+    router.add_api_route(
+        "/invocations", Endpoint(answering), methods=["POST"], response_class=Response, route_class_override=LeanRoute,
+        tags=TAGS, name="invocations", description="One prediction for each instance, in their order.",
+        include_in_schema=described is not None, openapi_extra=described,
+    )  # fmt: skip
+
+
+def score(model: ModelMetadata) -> Answering:
+    """Answers what the model's `scored` output is, where MLflow's flavour of it has another than its prediction."""
+    key: Key = model.name, model.version
+    output = None if model.scored == "predict" else model.scored
+
+    async def answer(scope: Scope, body: bytes) -> bytes:
+        predictor = serving(scope).predictor(key)
+        scoring = read(scope, body, model.inputs)
+        answered = await predictor.predict(
+            scoring.instances, scoring.field, caller(scope), listed=True, output=output
+        )  # fmt: skip
+        values = [answered.value(index) for index in range(len(answered.predictions.values))]
+        return orjson.dumps({"predictions": values})
+
+    return answer
+
+
+async def ping(request: Request) -> Response:
+    """200 once this worker has a model and has warmed it up, else 503."""
+    ready = serving(request.scope).state == "ready"
+    return Response("\n", 200 if ready else 503, media_type="application/json")
+
+
+async def version(request: Request) -> Response:
+    """The version of MLflow whose protocol this is."""
+    return Response(PROTOCOL, media_type="application/json")
