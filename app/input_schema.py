@@ -3,99 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from app.column import ABSENT, LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column
 from app.errors import BadInput, Problem
 from app.instances import Array, Instances, plainly_finite
 
-# A numeric column takes numbers and booleans.
-Kind = Literal["number", "integer", "boolean", "numeric", "string", "any"]
-# Of a column whose model shows none of its own.
-EXAMPLES: dict[Kind, Any] = {
-    "number": 0.0, "integer": 0, "boolean": False, "numeric": 0.0, "string": "example", "any": 0.0,
-}  # fmt: skip
-# Trees compute in single precision: a larger number is refused here by its name rather than inside the model.
-LARGEST_NUMBER = float(np.finfo(np.float32).max)
-# Up to it a double holds every whole number, so that what is taken is what was sent.
-LARGEST_INTEGER = 2**53
-MOST_TEXT_CHARACTERS = 10_000
 NUMBERS = {int, float}
 # Of what a file says of itself; a number that stands there may be anything.
 MOST_COLUMNS = 100_000
-# In the place of a value that a caller may leave away, where null is none of the column's.
-ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """
-    One named input; `categories`, where given, are the only values taken, and `bounds` the ends of an integer's.
-
-    One that is not `required` may be absent from an instance: that is null where it is nullable, and else it is absent
-    from all instances of a request.
-    """
-
-    name: str
-    kind: Kind = "number"
-    nullable: bool = False
-    categories: frozenset[str | float | bool] | None = None
-    bounds: tuple[int, int] | None = None
-    required: bool = True
-
-    def problem(self, value: Any) -> str | None:
-        """The reason why this column cannot take the value, or None."""
-        if value is None:
-            return None if self.nullable else "must not be null"
-        if value is ABSENT:
-            return None
-        if self.kind == "number" or (self.kind in ("numeric", "any") and type(value) in (int, float)):
-            if type(value) not in (int, float):
-                return "must be a number"
-            # Written so that NaN is refused as well.
-            if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-                return "must be a finite number of at most 3.4e38"
-        elif self.kind == "integer":
-            least, most = self.bounds or (-LARGEST_INTEGER, LARGEST_INTEGER)
-            if type(value) not in (int, float) or not least <= value <= most or value % 1:
-                told = f"from {least} to {most}" if self.bounds else f"of at most {LARGEST_INTEGER}"
-                return f"must be a whole number {told}"
-        elif self.kind == "boolean" and type(value) is not bool:
-            return "must be true or false"
-        elif self.kind == "numeric" and type(value) is not bool:
-            return "must be a number, true or false"
-        elif self.kind == "string" and type(value) is not str:
-            return "must be a string"
-        elif type(value) not in (str, bool):
-            return "must be a string, a number or a boolean"
-        if type(value) is str and len(value) > MOST_TEXT_CHARACTERS:
-            return f"must have at most {MOST_TEXT_CHARACTERS} characters"
-        if self.categories is not None and value not in self.categories:
-            return "is not a value that the model knows"
-        return None
-
-    def array(self, values: Sequence[Any]) -> Array:
-        """The checked values as one array, NaN for null and what is absent: estimators take it for a missing value."""
-        present = [np.nan if value is None or value is ABSENT else value for value in values]
-        if self.kind == "number" or (self.kind in ("numeric", "any") and {int, float}.issuperset(map(type, present))):
-            return np.array(present, dtype=np.float64)
-        if self.kind == "integer":
-            return np.array(present, dtype=np.float64 if self.nullable or values[0] is ABSENT else np.int64)
-        if self.kind == "boolean" and not self.nullable:
-            return np.array(present, dtype=np.bool_)
-        column = np.empty(len(values), dtype=object)
-        column[:] = present
-        return column
-
-
-def integers_of(dtype: npt.DTypeLike) -> tuple[int, int] | None:
-    """The least and the largest that are held by numpy's type, and by a double; None where all of the latter are."""
-    held = np.iinfo(dtype)
-    bounds = max(int(held.min), -LARGEST_INTEGER), min(int(held.max), LARGEST_INTEGER)
-    return None if bounds == (-LARGEST_INTEGER, LARGEST_INTEGER) else bounds
-
 
 # The name of instance i in the caller's own request: `features`, `instances[3]`.
 Where = Callable[[int], str]
@@ -150,12 +68,16 @@ class TableInput:
     optional: bool = field(init=False, compare=False)
     # Whether it is of an array, whose columns are called by their positions.
     unnamed: bool = field(init=False, compare=False)
+    # Whose columns' types were declared, with their positions.
+    _typed: list[tuple[int, Column]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         numeric = all(column.kind == "number" and column.categories is None for column in self.columns)
         object.__setattr__(self, "numeric", numeric)
         object.__setattr__(self, "names", [column.name for column in self.columns])
         object.__setattr__(self, "unnamed", self.names == [f"x{index}" for index in range(len(self.columns))])
+        typed = [(index, column) for index, column in enumerate(self.columns) if column.dtype is not None]
+        object.__setattr__(self, "_typed", typed)
         object.__setattr__(self, "optional", not all(column.required for column in self.columns))
 
     def block(self, instances: Sequence[Any], where: Where) -> Instances:
@@ -188,7 +110,20 @@ class TableInput:
             array = np.array(rows, dtype=np.float64)
         except (TypeError, KeyError, OverflowError):
             return None
-        return array if plainly_finite(array) or (np.abs(array) <= LARGEST_NUMBER).all() else None
+        if not plainly_finite(array) and not (np.abs(array) <= LARGEST_NUMBER).all():
+            return None
+        return self.declared(array)
+
+    def declared(self, numbers: Array) -> Array | None:
+        """Finite ones, a row an instance, as the columns' types hold them; None where one of them does not."""
+        if not self._typed:
+            return numbers
+        if any(column.whole and not column.holds(numbers[:, index]) for index, column in self._typed):
+            return None
+        own = numbers.copy()
+        for index, column in self._typed:
+            own[:, index] = column.rounded(own[:, index])
+        return own
 
     def _refuse_mixed(self, rows: list[list[Any]], where: Where) -> None:
         """No array has both the values of a column and their absence."""

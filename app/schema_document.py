@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from app.input_schema import Column, InputSchema, Kind, TableInput, TextInput
+from app.column import Column, Kind
+from app.input_schema import InputSchema, TableInput, TextInput
+
+# That a column of numbers may be declared to have.
+DTYPES = frozenset({
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
+})  # fmt: skip
 
 
 def inputs_from_json(document: Mapping[str, Any]) -> InputSchema:
@@ -20,6 +26,7 @@ def inputs_from_json(document: Mapping[str, Any]) -> InputSchema:
             categories=None if column.get("categories") is None else frozenset(column["categories"]),
             bounds=_known_bounds(column.get("bounds")),
             required=bool(column.get("required", True)),
+            dtype=_known_dtype(column.get("dtype")),
         )
         for column in document["columns"]
     )
@@ -31,6 +38,12 @@ def _known_bounds(bounds: Any) -> tuple[int, int] | None:
         return None
     least, most = bounds
     return int(least), int(most)
+
+
+def _known_dtype(dtype: Any) -> str | None:
+    if dtype is None or (isinstance(dtype, str) and dtype in DTYPES):
+        return dtype
+    raise ValueError("not a type of numbers")
 
 
 def _known_kind(kind: Any) -> Kind:
@@ -52,6 +65,7 @@ def inputs_to_json(inputs: InputSchema) -> dict[str, Any]:
             "categories": None if column.categories is None else sorted(column.categories, key=str),
             "bounds": column.bounds and list(column.bounds),
             "required": column.required,
+            "dtype": column.dtype,
         }
         for column in inputs.columns
     ]

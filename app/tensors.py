@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from app.column import ABSENT, LARGEST_NUMBER, Column
 from app.errors import BadInput, NoTensor, Problem
-from app.input_schema import ABSENT, LARGEST_NUMBER, Column, InputSchema, TableInput, Where, refuse
+from app.input_schema import InputSchema, TableInput, Where, refuse
 from app.instances import Array, Instances, plainly_finite
 
 # Booleans, declared as such, count as 0 and 1.
@@ -64,7 +65,9 @@ def _all_columns(inputs: TableInput, tensor: Tensor) -> Instances:
     """Of a tensor of the shape [n, columns]."""
     matrix = tensor.values
     if inputs.numeric and (numbers := _finite(matrix)) is not None:
-        return numbers
+        declared = inputs.declared(numbers)
+        if declared is not None:
+            return declared
 
     def named(column: Column) -> Where:
         return lambda index: f"{tensor.at}[{index}].{column.name}"
@@ -125,8 +128,10 @@ def _check_columns(inputs: TableInput, tensors: Sequence[Tensor], given: dict[st
 
 def array_of(column: Column, values: Array, where: Where) -> Array:
     """A column's checked values, as in a block; raises BadInput."""
-    if column.kind == "number" and column.categories is None and (numbers := _finite(values)) is not None:
-        return numbers
+    plainly_number = column.kind == "number" and column.categories is None
+    numbers = _finite(values) if plainly_number else None
+    if numbers is not None and (not column.whole or column.holds(numbers)):
+        return column.rounded(numbers)
     plain = [None if value != value else value for value in values.tolist()]
     refuse(
         Problem(where(index), reason)

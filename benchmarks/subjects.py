@@ -19,10 +19,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from app.api.documentation import instance_schema
+from app.column import EXAMPLES, Column
 from app.demo.__main__ import REVIEWS
 from app.environment import load_settings
 from app.errors import ModelNotReady
-from app.input_schema import EXAMPLES, Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.runtimes import load_runtime
 from app.runtimes.base import ModelMetadata, Runtime
 from app.settings import ROOT

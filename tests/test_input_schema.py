@@ -7,14 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import instances as block
+from app.column import LARGEST_NUMBER, Column, Kind
 from app.errors import BadInput
-from app.input_schema import (
-    LARGEST_NUMBER,
-    Column,
-    Kind,
-    TableInput,
-    TextInput,
-)
+from app.input_schema import TableInput, TextInput
 from app.schema_document import inputs_from_json, inputs_to_json
 
 FLAT = TableInput((Column("height"), Column("width")), {"height": 1.0, "width": 2.0})

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app import instances as block
+from app.column import Column
 from app.errors import InferenceFailed
 from app.execution import Inline
-from app.input_schema import Column, TableInput
+from app.input_schema import TableInput
 from app.instances import Instances
 from app.prediction_cache import PredictionCache, canonical_rows
 from app.runtimes.base import Output, Predictions

@@ -5,8 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.column import Kind
 from app.errors import BadInput, Problem
-from app.input_schema import InputSchema, Kind, TableInput
+from app.input_schema import InputSchema, TableInput
 
 # What pandas takes for a missing value; in a column of texts they are texts.
 MISSING = frozenset({

@@ -13,7 +13,8 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.input_schema import LARGEST_INTEGER, LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, InputSchema, TableInput
+from app.column import LARGEST_INTEGER, LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column
+from app.input_schema import InputSchema, TableInput
 from app.runtimes.base import ModelMetadata, Output, names_of
 
 # Of that package only the files of Swagger UI are used: the page must not fetch them from anywhere else.
@@ -86,7 +87,7 @@ def column_schema(column: Column) -> Schema:
         values: list[Any] = sorted(column.categories, key=str)
         return {"enum": values + ([None] if column.nullable else [])}
     kinds = {
-        "number": [number],
+        "number": [integer if column.whole else number],
         "integer": [integer],
         "boolean": [boolean],
         "numeric": [number, boolean],

@@ -7,7 +7,8 @@ from app.api.documentation import Refusals, Schema
 from app.api.open_inference_bodies import MOST_ID_CHARACTERS
 from app.api.open_inference_metadata import MATRIX, inputs_of, is_matrix
 from app.api.tensor_data import ANSWERED, DATATYPES, DTYPES
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.base import ModelMetadata, Output
 
 REFUSED: Schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.input_schema import Column, InputSchema, TableInput
+import numpy as np
+
+from app.api.tensor_data import DTYPES
+from app.column import Column
+from app.input_schema import InputSchema, TableInput
 from app.runtimes.base import Label, ModelMetadata, Output
 
 ANY_NUMBER = -1
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "numeric": "FP64", "string": "BYTES"}
+DECLARED = {np.dtype(dtype).name: datatype for datatype, dtype in DTYPES.items()}
 # Of a column that takes several: the one that its example has.
 EXAMPLES = {bool: "BOOL", int: "FP64", float: "FP64"}
 TEXT = "text"
@@ -51,6 +56,8 @@ def is_matrix(inputs: TableInput) -> bool:
 
 
 def datatype_of(column: Column, example: Any) -> str:
+    if column.dtype is not None:
+        return DECLARED[column.dtype]
     return DATATYPES.get(column.kind) or EXAMPLES.get(type(example), "BYTES")
 
 

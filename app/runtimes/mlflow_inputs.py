@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.column import EXAMPLES, Column, Kind, integers_of
 from app.errors import BadInput, ModelNotReady, Refusal
-from app.input_schema import EXAMPLES, Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import InputSchema, TableInput, TextInput
 from app.runtimes.artifact import Artifact
 from app.runtimes.mlmodel import Field, MLModel, Signature
 
@@ -16,6 +17,8 @@ KINDS: dict[str, Kind] = {
     "uint8": "number", "uint16": "number", "uint32": "number", "uint64": "number",
     "float16": "number", "float32": "number", "float64": "number", "object": "any", "any": "any",
 }  # fmt: skip
+# Of numbers, by numpy's names; what is not here has its own, or is what a block holds.
+DTYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": None, "float64": None}
 
 
 def declared_inputs(model: MLModel, artifact: Artifact) -> InputSchema | None:
@@ -77,7 +80,17 @@ def _column(index: int, told: Field, path: Path) -> Column:
     if not isinstance(told.type, str) or told.type not in KINDS:
         what = f"a column {told.name!a}" if told.name is not None else "an input"
         raise ModelNotReady(f"{path}: its signature has {what} of type {told.type}, which is not served")
-    return Column(f"x{index}" if told.name is None else str(told.name), KINDS[told.type], nullable=not told.required)
+    kind = KINDS[told.type]
+    name = f"x{index}" if told.name is None else str(told.name)
+    return typed(Column(name, kind, nullable=not told.required), DTYPES.get(told.type, told.type))
+
+
+def typed(column: Column, dtype: str | None) -> Column:
+    """With the type that its numbers were declared to have."""
+    if column.kind != "number" or dtype is None:
+        return column
+    column = replace(column, dtype=dtype)
+    return replace(column, bounds=integers_of(dtype)) if column.whole else column
 
 
 def _in_the_order_of(own: tuple[Column, ...], theirs: tuple[Column, ...]) -> tuple[Column, ...] | None:
@@ -95,7 +108,9 @@ def _agreed(own: Column, theirs: Column, path: Path) -> Column:
         raise _contradiction(path, _words([own]), _words([theirs]))
     # A column of booleans is one of numbers to most estimators, and what takes anything leaves it to the other.
     kind = own.kind if theirs.kind == "any" or own.kind == "boolean" else theirs.kind
-    return replace(own, kind=kind, nullable=own.nullable)
+    # A type without fractions has no NaN either, unless the signature lets the column be absent.
+    nullable = own.nullable and (theirs.nullable or not theirs.whole)
+    return typed(replace(own, kind=kind, nullable=nullable), theirs.dtype)
 
 
 def _contradiction(path: Path, own: str, theirs: str) -> ModelNotReady:

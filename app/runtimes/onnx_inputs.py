@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.column import EXAMPLES, Column, Kind, integers_of
 from app.errors import ModelNotReady
-from app.input_schema import EXAMPLES, MOST_COLUMNS, Column, InputSchema, Kind, TableInput, TextInput, integers_of
+from app.input_schema import MOST_COLUMNS, InputSchema, TableInput, TextInput
 from app.instances import Array, Instances
 
 # By the type of a tensor: its elements in numpy, what a column of it takes, and what a manifest may say that it takes.

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas
 
+from app.column import Column, integers_of
 from app.errors import RefusedByModel
-from app.input_schema import Column, InputSchema, TableInput, integers_of
+from app.input_schema import InputSchema, TableInput
 from app.instances import Array, Instances
 from app.runtimes.base import Value
 from app.runtimes.mlmodel import Field, Signature

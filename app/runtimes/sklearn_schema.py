@@ -9,8 +9,9 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 from sklearn.utils import get_tags
 
+from app.column import EXAMPLES, Column, Kind
 from app.errors import ModelNotReady
-from app.input_schema import EXAMPLES, Column, InputSchema, Kind, TableInput, TextInput
+from app.input_schema import InputSchema, TableInput, TextInput
 from app.runtimes.sklearn_routes import Route, Step, delegates, routes
 
 TEXT_VECTORIZERS = (CountVectorizer, HashingVectorizer)

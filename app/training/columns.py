@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas
 
-from app.input_schema import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, Kind
+from app.column import LARGEST_NUMBER, MOST_TEXT_CHARACTERS, Column, Kind
 from app.training.csv_file import TrainingRefused
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"

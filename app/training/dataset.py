@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pandas
 
-from app.input_schema import MOST_TEXT_CHARACTERS, Column
+from app.column import MOST_TEXT_CHARACTERS, Column
 from app.runtimes.base import Task
 from app.training.columns import holds_dates, holds_free_text, holds_too_large_numbers, typed_column
 from app.training.csv_file import TrainingRefused, read_frame

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
-from app.input_schema import Column, TableInput, TextInput
+from app.column import Column
+from app.input_schema import TableInput, TextInput
 from app.main import create_app
 from app.model_store import Held, ModelStore
 from app.settings import Settings

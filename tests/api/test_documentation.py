@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.base import Runtime
 from tests.api.test_native import Fake
 from tests.conftest import MakeClient

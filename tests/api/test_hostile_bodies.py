@@ -6,7 +6,8 @@ import random
 import orjson
 import pytest
 
-from app.input_schema import Column, TableInput, TextInput
+from app.column import Column
+from app.input_schema import TableInput, TextInput
 from app.main import create_app
 from app.model_store import ModelStore
 from app.runtimes.base import Runtime

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from app.input_schema import Column, TableInput, TextInput
+from app.column import Column
+from app.input_schema import TableInput, TextInput
 from app.runtimes.base import Predictions, Runtime
 from tests.api.test_addresses import CHURN, REVIEWS, Serve, serve
 from tests.api.test_native import Fake

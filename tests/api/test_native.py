@@ -7,8 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
+from app.column import Column
 from app.errors import RefusedByModel
-from app.input_schema import Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.instances import Instances
 from app.runtimes.base import ModelMetadata, Predictions, Runtime
 from tests.conftest import MakeClient

@@ -12,8 +12,9 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
+from app.column import Column
 from app.errors import RefusedByModel
-from app.input_schema import Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.runtimes import load_runtime
 from app.runtimes.base import Predictions
 from app.runtimes.sklearn_labels import classes_of_labels

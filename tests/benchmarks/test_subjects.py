@@ -11,7 +11,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes import load_runtime
 from app.runtimes.base import ModelMetadata
 from benchmarks.converted import onnx_beside

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import LinearSVC
 
-from app.input_schema import Column
+from app.column import Column
 from app.instances import Instances
 from app.runtimes.base import Runtime
 from tests.runtimes.models import Model

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from app.errors import Refusal
-from app.input_schema import Column, TableInput, TextInput
+from app.column import Column
+from app.errors import BadInput, Refusal
+from app.input_schema import TableInput, TextInput
+from app.schema_document import inputs_from_json, inputs_to_json
+from app.tensors import Tensor, block_of
 from tests.runtimes import models
 from tests.runtimes.mlflow_folders import edit, load, refusal, signed
 
@@ -45,9 +49,44 @@ def test_a_column_is_of_the_kind_that_both_take_and_nullable_where_the_estimator
 
     assert isinstance(inputs, TableInput)
     age, city, income = inputs.columns
-    assert (age, income) == (Column("age", "number", True), Column("income", "number", True))
+    assert (age, income) == (Column("age", "number", True, dtype="int64"), Column("income", "number", True))
     assert (city.name, city.kind, city.nullable) == ("city", "string", True)
     assert city.categories == {"Rome", "Oslo", "Bern"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "taken"),
+    [
+        ("double", 55.3, 55.3),
+        ("float", 55.3, float(np.float32(55.3))),
+        ("float", 7, 7.0),
+        ("long", 7.0, 7.0),
+        ("integer", -7, -7.0),
+        ("long", 7.5, "must be a whole number of at most 9007199254740992"),
+        ("integer", 2**31, "must be a whole number from -2147483648 to 2147483647"),
+        ("long", None, "must not be null"),
+    ],
+)
+def test_a_number_is_what_its_declared_type_holds_of_it(
+    save_folder: Callable[[str], Path], declared: str, given: Any, taken: Any
+) -> None:
+    path = signed(save_folder("ridge"), {"type": declared}, {"type": "double"}, {"type": "double"})
+    inputs = load(path).metadata.inputs
+    tensor = Tensor("", np.array([[given, 1.5, 2.5]], dtype=np.float64), "inputs[0]")
+
+    for block in (lambda: inputs.block([[given, 1.5, 2.5]], str), lambda: block_of(inputs, [tensor])):
+        if isinstance(taken, str):
+            with pytest.raises(BadInput, match=taken):
+                block()
+        else:
+            assert block().tolist() == [[taken, 1.5, 2.5]]  # type: ignore[union-attr]
+
+
+def test_what_is_declared_of_a_number_stands_in_a_manifest_too(save_folder: Callable[[str], Path]) -> None:
+    path = signed(save_folder("ridge"), {"type": "float"}, {"type": "integer"}, {"type": "double"})
+    inputs = load(path).metadata.inputs
+
+    assert inputs_from_json(json.loads(json.dumps(inputs_to_json(inputs)))) == inputs
 
 
 def test_an_unnamed_signature_takes_the_estimator_s_names(save_folder: Callable[[str], Path]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
+from app.column import Column
 from app.errors import ModelNotReady, Refusal, RefusedByModel
-from app.input_schema import Column
 from app.runtimes import versions_in
 from app.runtimes.base import Runtime
 from app.settings import ROOT

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from app.column import Column
 from app.errors import BadInput, Refusal
-from app.input_schema import Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.runtimes.base import Golden, Runtime
 from tests.runtimes.onnx_files import (
     BOOL,

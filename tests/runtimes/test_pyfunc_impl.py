@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from app.column import Column
 from app.errors import BadInput, Refusal, RefusedByModel
-from app.input_schema import Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.micro_batch import MicroBatch
 from app.runtimes.base import Runtime
 from app.runtimes.pyfunc_data import data_maker

@@ -20,8 +20,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from app.column import Column
 from app.errors import ModelNotReady, RefusedByModel
-from app.input_schema import Column, TableInput, TextInput
+from app.input_schema import TableInput, TextInput
 from app.runtimes.base import Runtime
 from app.runtimes.sklearn_schema import infer_inputs
 from tests.runtimes.models import ROWS, TEXTS, TWO, records

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.input_schema import Column
+from app.column import Column
 from app.training.dataset import Dataset, TrainingRefused, read_dataset
 from tests.training.conftest import WriteCsv
 

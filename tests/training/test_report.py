@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.input_schema import Column
+from app.column import Column
 from app.training.dataset import Dataset
 from app.training.report import Bin, Report, held_out_report, judged
 

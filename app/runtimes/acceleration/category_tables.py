@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder
 
-from app.input_schema import Column
+from app.column import Column
 
 # In place of a code, of a value that the encoder would refuse.
 REFUSED = object()

@@ -19,7 +19,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import check_array
 
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.instances import Array, Instances
 from app.runtimes.acceleration.category_tables import tables
 from app.runtimes.acceleration.cheap_steps import Codes, Numbers, Operation, Part, Places, Stage, Undo, Wish

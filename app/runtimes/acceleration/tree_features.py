@@ -9,7 +9,8 @@ from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from app.input_schema import LARGEST_NUMBER, TableInput
+from app.column import LARGEST_NUMBER
+from app.input_schema import TableInput
 from app.instances import Array, Instances, plainly_finite
 from app.runtimes.acceleration.cheap_pipelines import CheapSteps, NotCheap, cheap_steps
 from app.runtimes.acceleration.cheap_steps import Wish

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from app.input_schema import LARGEST_NUMBER, Column, TableInput
+from app.column import LARGEST_NUMBER, Column
+from app.input_schema import TableInput
 from app.instances import Instances
 from app.runtimes.acceleration.tree_features import Features
 from app.runtimes.acceleration.tree_nodes import Nodes, trees_of

@@ -8,7 +8,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from app.input_schema import LARGEST_NUMBER, TableInput
+from app.column import LARGEST_NUMBER
+from app.input_schema import TableInput
 from app.instances import Array, Instances
 from app.runtimes.acceleration import tree_answers
 from app.runtimes.acceleration.base import Accelerator

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.input_schema import Column, TableInput, TextInput
+from app.column import Column
+from app.input_schema import TableInput, TextInput
 from app.runtimes.base import ModelMetadata
 from benchmarks.failures import NotMeasurable
 from benchmarks.tuning.payload import bodies_in, served_subject

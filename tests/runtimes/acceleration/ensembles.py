@@ -30,7 +30,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.base import ModelMetadata
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import infer_inputs

@@ -19,7 +19,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.acceleration.cheap_pipelines import CheapSteps, NotCheap, cheap_steps
 from tests.runtimes.acceleration.ensembles import (
     GAPS_INPUT,

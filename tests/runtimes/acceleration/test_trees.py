@@ -413,7 +413,8 @@ FORKED = """
 import json, os, sys
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.acceleration.tree_sums import FEWEST_TREES
 from app.runtimes.acceleration.trees import build
 from app.runtimes.base import ModelMetadata
@@ -486,7 +487,8 @@ sys.modules[sys.argv[1]] = None
 NAMING_THE_LIBRARY = """
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
-from app.input_schema import Column, TableInput
+from app.column import Column
+from app.input_schema import TableInput
 from app.runtimes.acceleration import accelerated
 from app.runtimes.base import ModelMetadata
 from app.runtimes.sklearn_runtime import SklearnRuntime
