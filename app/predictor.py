@@ -14,7 +14,7 @@ from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem, Refusal, RefusedByModel
 from app.execution import Executor, watched
 from app.instances import Array, Instances
-from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value
+from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value, unnamed
 from app.runtimes.output import OutputRuntime
 from app.tensors import Tensor, array_of_values, block_of
 
@@ -40,14 +40,14 @@ class Answer:
         """Of the output that was asked for: a number or a label, or a list of them, of instance `index`."""
         if self.output == "predict_proba" and self.predictions.probabilities is not None:
             return self.predictions.probabilities_of(index)
-        return self.predictions.values[index]
+        return unnamed(self.predictions.values[index])
 
     @property
     def array(self) -> Array:
         """All of it, an instance a row: numbers, booleans, or objects that are texts; raises NoTensor."""
         if self.output == "predict_proba" and self.predictions.probabilities is not None:
             return np.asarray(self.predictions.probabilities)
-        return array_of_values(self.predictions.values)
+        return array_of_values(list(map(unnamed, self.predictions.values)))
 
 
 class Predictor:
@@ -181,6 +181,6 @@ def _check_golden(golden: Golden, runtime: Runtime) -> None:
     if runtime.metadata.task != "regression" and list(answer.values) != [golden.value]:
         raise ModelNotReady("the model answers another label than when it was trained", Refusal.GOLDENS)
     expected: Any = golden.value if runtime.metadata.task == "regression" else golden.probabilities
-    given: Any = answer.values[0] if answer.probabilities is None else answer.probabilities[0]
+    given: Any = unnamed(answer.values[0]) if answer.probabilities is None else answer.probabilities[0]
     if expected is not None and not np.allclose(given, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
         raise ModelNotReady("the model answers other numbers than when it was trained", Refusal.GOLDENS)

@@ -16,7 +16,7 @@ from app.api.lean_route import Answering, Endpoint, LeanRoute
 from app.api.open_inference_documentation import REFUSALS, part
 from app.errors import BadInput, Problem
 from app.model_store import ModelStore
-from app.runtimes.base import ModelMetadata
+from app.runtimes.base import ModelMetadata, unnamed
 from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["V1"]
@@ -59,7 +59,7 @@ def predict(model: Key) -> Answering:
             raise BadInput([Problem(INSTANCES, "must be a list")])
         predictor = serving(scope).predictor(model)
         answered = await predictor.predict(instances, INSTANCES, caller(scope), listed=True)
-        return orjson.dumps({"predictions": list(answered.predictions.values)})
+        return orjson.dumps({"predictions": list(map(unnamed, answered.predictions.values))})
 
     return answer
 

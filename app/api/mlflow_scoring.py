@@ -59,8 +59,10 @@ def score(model: ModelMetadata) -> Answering:
         answered = await predictor.predict(
             scoring.instances, scoring.field, caller(scope), listed=True, output=output
         )  # fmt: skip
-        values = [answered.value(index) for index in range(len(answered.predictions.values))]
-        return orjson.dumps({"predictions": values})
+        values = answered.predictions.values
+        if output is not None:
+            values = [answered.value(index) for index in range(len(values))]
+        return orjson.dumps({"predictions": list(values)})
 
     return answer
 

@@ -8,7 +8,7 @@ import orjson
 from starlette.types import Scope
 
 from app.predictor import Answer
-from app.runtimes.base import ModelMetadata, names_of
+from app.runtimes.base import ModelMetadata, names_of, unnamed
 
 
 def prediction(answer: Answer, index: int) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def prediction(answer: Answer, index: int) -> dict[str, Any]:
         return {answer.output: answer.value(index)}
     value, model = answer.predictions.values[index], answer.model
     if model.task == "regression":
-        return {"prediction": value}
+        return {"prediction": unnamed(value)}
     if answer.predictions.probabilities is None:
         return {"label": value}
     row = answer.predictions.probabilities_of(index)

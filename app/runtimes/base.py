@@ -15,8 +15,8 @@ Task = Literal["classification", "regression", "clustering", "outlier_detection"
 Output = Literal["predict", "predict_proba", "decision_function", "transform"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 Label = str | int | float | bool
-# One label an instance, or one number; a list of them where the model gives several.
-Value = Label | list[Any]
+# One label an instance, or one number; a list of them where the model gives several, or a row of a table.
+Value = Label | list[Any] | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,18 @@ class Loading:
     max_bytes: int = 8 * 2**30
     acceleration: Acceleration = "auto"
     trusted_types_file: Path | None = None
+
+
+class Record(dict[str, Any]):
+    """A row of the table that a function answered, by the names of its columns, which MLflow's clients are told."""
+
+
+def unnamed(value: Value) -> Value:
+    """Of a record its values alone, as a list where there are several; any other value itself."""
+    if type(value) is not Record:
+        return value
+    values = list(value.values())
+    return values[0] if len(values) == 1 else values
 
 
 @dataclass(frozen=True, slots=True)

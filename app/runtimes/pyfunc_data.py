@@ -12,7 +12,7 @@ from app.column import Column, integers_of
 from app.errors import RefusedByModel
 from app.input_schema import InputSchema, TableInput
 from app.instances import Array, Instances
-from app.runtimes.base import Value
+from app.runtimes.base import Record, Value
 from app.runtimes.mlmodel import Field, Signature
 
 # numpy's names of MLflow's types; those of a tensor are numpy's.
@@ -60,10 +60,13 @@ def _enforced(column: Column, told: Field) -> Column:
 
 
 def plain_values(answer: Any) -> list[Value]:
-    """One an instance; of a table with several columns, and of a matrix, it is the list of a row's."""
+    """One an instance; of a table, or a column of one, it is a record, and of a matrix the list of a row's."""
+    if isinstance(answer, pandas.Series):
+        answer = answer.to_frame()
     if isinstance(answer, pandas.DataFrame):
-        answer = answer.iloc[:, 0] if answer.shape[1] == 1 else answer.to_numpy(dtype=object)
-    if isinstance(answer, pandas.Series | np.ndarray):
+        names = [str(name) for name in answer.columns]
+        return [Record(zip(names, map(_plain, row), strict=True)) for row in answer.to_numpy(dtype=object)]
+    if isinstance(answer, np.ndarray):
         answer = answer.tolist()
     if not isinstance(answer, list | tuple):
         raise TypeError(f"the function answers a {type(answer).__name__}, not a table, an array or a list")

@@ -15,7 +15,7 @@ from app.errors import ModelNotReady, Refusal, RefusedByModel
 from app.input_schema import InputSchema, TableInput
 from app.instances import Array, Instances
 from app.runtimes.artifact import Artifact
-from app.runtimes.base import ModelMetadata, Output, Predictions
+from app.runtimes.base import ModelMetadata, Output, Predictions, unnamed
 from app.runtimes.manifest import goldens_of, inputs_of
 from app.runtimes.mlflow_inputs import declared_inputs
 from app.runtimes.mlmodel import MLModel, Signature
@@ -76,7 +76,7 @@ class PyfuncRuntime:
 
     def compute(self, instances: Instances, output: Output) -> Array:
         """A function has one output."""
-        values = self.predict(instances).values
+        values = list(map(unnamed, self.predict(instances).values))
         column = np.empty(len(values), dtype=object)
         column[:] = values
         return column

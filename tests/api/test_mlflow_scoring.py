@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from app.column import Column
 from app.input_schema import TableInput, TextInput
-from app.runtimes.base import Predictions, Runtime
+from app.runtimes.base import Predictions, Record, Runtime
 from tests.api.test_addresses import CHURN, REVIEWS, Serve, serve
 from tests.api.test_native import Fake
 from tests.conftest import MakeClient
@@ -163,6 +163,38 @@ def test_the_output_that_the_model_was_saved_for_is_answered(client_of: MakeClie
         model.metadata = metadata
 
     assert answer.json() == {"predictions": [plain["predictions"][0]["predict_proba"]]}
+
+
+class Tabular(Fake):
+    """Answers a table of the columns that it is given."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(NUMBERS, regression=True)
+        self.names = names
+
+    def predict(self, instances: Any) -> Predictions:
+        return Predictions([Record(dict(zip(self.names, row, strict=False))) for row in instances.tolist()], None)
+
+
+@pytest.mark.parametrize(
+    ("names", "plain"), [(["low"], [1.0, 3.0]), (["low", "high"], [[1.0, 2.0], [3.0, 4.0]])], ids=["column", "table"]
+)
+def test_only_mlflows_clients_are_told_the_columns_of_an_answer(
+    client_of: MakeClient, names: list[str], plain: list[Any]
+) -> None:
+    client = client_of(Tabular(names))
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    tensor = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": rows}
+
+    mlflow = score(client, {"inputs": rows}).json()
+    native = client.post("/predict_batch", json={"instances": rows}).json()
+    v1 = client.post("/v1/models/fake:predict", json={"instances": rows}).json()
+    v2 = client.post("/v2/models/fake/infer", json={"inputs": [tensor]}).json()["outputs"]
+
+    assert mlflow == {"predictions": [dict(zip(names, row, strict=False)) for row in rows]}
+    assert [each["prediction"] for each in native["predictions"]] == plain
+    assert v1 == {"predictions": plain}
+    assert v2[0]["data"] == np.ravel(plain).tolist()
 
 
 REFUSED: list[tuple[Any, str]] = [

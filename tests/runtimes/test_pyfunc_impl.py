@@ -93,13 +93,14 @@ def test_a_function_with_type_hints_is_served(save_function: Callable[..., Path]
     [
         (np.array([1, 2]), [1, 2]),
         (np.array([[1.5, 2.0], [3.0, 4.0]]), [[1.5, 2.0], [3.0, 4.0]]),
-        (pd.Series(["a", "b"]), ["a", "b"]),
-        (pd.DataFrame({"x": [1, 2]}), [1, 2]),
-        (pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}), [[1, "a"], [2, "b"]]),
+        (pd.Series(["a", "b"]), [{"0": "a"}, {"0": "b"}]),
+        (pd.Series([1, 2], name="x"), [{"x": 1}, {"x": 2}]),
+        (pd.DataFrame({"x": [1, 2]}), [{"x": 1}, {"x": 2}]),
+        (pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}), [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}]),
         ([np.float64(1.5), True], [1.5, True]),
         ([{"word": "a", "score": np.int64(1)}, None], [{"word": "a", "score": 1}, None]),
     ],
-    ids=["vector", "matrix", "series", "column", "table", "list", "objects"],
+    ids=["vector", "matrix", "series", "named series", "column", "table", "list", "objects"],
 )
 def test_what_a_function_answers_is_one_value_an_instance(
     save_function: Callable[..., Path], answer: Any, values: list[Any]
@@ -141,7 +142,7 @@ def test_values_that_a_function_cannot_take_are_refused_and_a_fault_stays_one(
 def test_a_fraction_for_a_column_of_whole_numbers_is_refused(save_function: Callable[..., Path]) -> None:
     runtime = load(save_function(doubled, pd.DataFrame({"a": [1]})))
 
-    assert answers(runtime, [3]) == [6]
+    assert answers(runtime, [3]) == [{"a": 6}]
     for value, reason in (
         (3.5, "must be a whole number of at most 9007199254740992"),
         (2**53 + 2, "must be a whole number of at most 9007199254740992"),
@@ -284,7 +285,7 @@ def test_a_function_brings_its_own_code_and_files_which_are_gone_once_it_is_load
     )  # fmt: skip
     before = private_folders()
 
-    assert answers(load(tmp_path / "function"), [2]) == [16.0]
+    assert answers(load(tmp_path / "function"), [2]) == [{"a": 16.0}]
     assert private_folders() == before
 
 
