@@ -165,6 +165,24 @@ class Refusals:
 NATIVE = Refusals(REFUSALS, "application/problem+json", PROBLEM)
 
 
+def refused(refusals: Refusals, *statuses: int) -> Schema:
+    """The responses of all that a dialect refuses, or of these statuses."""
+    return {
+        str(status): {"description": text, "content": {refusals.media_type: {"schema": refusals.schema}}}
+        for status, text in refusals.told.items()
+        if not statuses or status in statuses
+    }
+
+
+def asked(refusals: Refusals, **known: Sequence[str]) -> Schema:
+    """Of a route that answers a GET about one of the `known` names in its address, by the parameters' names."""
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"enum": list(values)}}
+        for name, values in known.items()
+    ]
+    return {"parameters": parameters, "responses": refused(refusals, 404, 503)}
+
+
 def operation(
     *,
     takes: Schema,
@@ -172,19 +190,16 @@ def operation(
     gives: Schema,
     refusals: Refusals = NATIVE,
     beside: Mapping[str, Schema] = MappingProxyType({}),
+    required: bool = True,
 ) -> Schema:
     """A route's `openapi_extra`: its body, which is JSON or of a type `beside` it, its answer and what it refuses."""
-    refused = {
-        str(status): {"description": text, "content": {refusals.media_type: {"schema": refusals.schema}}}
-        for status, text in refusals.told.items()
-    }
     bodies = {"application/json": {"schema": takes, "example": example}}
     bodies |= {media_type: {"schema": schema} for media_type, schema in beside.items()}
     return {
-        "requestBody": {"required": True, "content": bodies},
+        "requestBody": {"required": required, "content": bodies},
         "responses": {
             "200": {"description": "The prediction", "content": {"application/json": {"schema": gives}}},
-            **refused,
+            **refused(refusals),
         },
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -32,8 +33,9 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
         if addressable(held.metadata.name):
             _add_predict(router, held.metadata)
     router.add_api_route(PREDICT, predict_unknown, methods=["POST"], include_in_schema=False)
-    for path, answer in {"/v1/models": names, "/v1/models/{name}": model_ready}.items():
-        router.add_api_route(path, answer, response_class=Response, tags=TAGS)
+    router.add_api_route("/v1/models", names, response_class=Response, tags=TAGS)
+    described = documentation.asked(REFUSALS, name=[held.metadata.name for held in models.newest])
+    router.add_api_route("/v1/models/{name}", model_ready, response_class=Response, tags=TAGS, openapi_extra=described)
 
 
 def _add_predict(router: APIRouter, model: ModelMetadata) -> None:
@@ -78,6 +80,8 @@ async def names(request: Request) -> Response:
 
 async def model_ready(request: Request) -> Response:
     """200 for a model that is served; else 404."""
+    if request.path_params["name"].endswith(":predict"):
+        raise HTTPException(405, headers={"allow": "POST"})
     name, _ = serving(request.scope).key(request.path_params["name"], None)
     return _json({"name": name, "ready": True})
 

@@ -32,12 +32,13 @@ def scoring(model: ModelMetadata) -> Schema:
     """A route's `openapi_extra`."""
     instance = documentation.instance_schema(model.inputs)
     rows: Schema = {"type": "array", "minItems": 1}
-    split = {"columns": {"type": "array"}, "index": {"type": "array"}, "data": rows}
+    split: dict[str, Schema] = {"columns": {"type": ["array", "null"]}, "index": {}, "data": rows}
+    alone: Schema = {"type": ["object", "string", "number", "boolean", "null"]}
     forms: dict[str, Schema] = {
         "dataframe_split": documentation.object_of(split, optional=frozenset({"columns", "index"})),
         "dataframe_records": {**rows, "items": {"type": "object"}},
-        "instances": {"anyOf": [{**rows, "items": instance}, rows, {"type": "object"}]},
-        "inputs": {"anyOf": [rows, {"type": ["object", "string", "number", "boolean"]}]},
+        "instances": {"anyOf": [{**rows, "items": instance}, rows, alone]},
+        "inputs": {"anyOf": [rows, alone]},
     }
     assert forms.keys() == FORMS.keys()
     takes = {

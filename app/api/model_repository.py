@@ -43,6 +43,7 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
         route_class_override=LeanRoute, name="repository_index", tags=TAGS,
         description="The versions of each model, the newest first.",
         openapi_extra=documentation.operation(
-            takes=TAKEN, example={"ready": True}, gives={"type": "array", "items": LISTED}, refusals=REFUSALS
+            takes=TAKEN, example={"ready": True}, gives={"type": "array", "items": LISTED}, refusals=REFUSALS,
+            required=False,
         ),
     )  # fmt: skip

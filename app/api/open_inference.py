@@ -5,7 +5,6 @@ Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
 Triton's, the content types are MLServer's.
 """
 
-from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
@@ -17,6 +16,7 @@ from starlette.types import Scope
 
 from app.api import open_inference_documentation as documentation
 from app.api.deps import Key, caller, serving
+from app.api.documentation import asked
 from app.api.lean_route import Answering, Endpoint, LeanRoute, Reply
 from app.api.open_inference_answers import answered
 from app.api.open_inference_bodies import WantedOutput, read
@@ -36,9 +36,8 @@ VERSION = MODEL + "/versions/{version}"
 def add_routes(router: APIRouter, models: ModelStore) -> None:
     """The server's, those of each model that can be asked without a look at the address, and those that look at it."""
     for path, answering in {"/v2": server, "/v2/": server, "/v2/health/live": live, "/v2/health/ready": ready}.items():
-        _add(router, path, answering, shown=path != "/v2/")
+        router.add_api_route(path, answering, response_class=Response, tags=TAGS, include_in_schema=path != "/v2/")
     newest = models.newest
-    default = models.default
     for held in models:
         model = held.metadata
         if addressable(model.name) and addressable(model.version):
@@ -46,9 +45,12 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
                 _add_infer(router, model, f"/v2/models/{model.name}", MODEL, shown=True)
             below = f"/v2/models/{model.name}/versions/{model.version}"
             _add_infer(router, model, below, VERSION, shown=held not in newest)
-    for below in (MODEL, VERSION):
-        _add(router, below, model_metadata, shown=default is None)
-        _add(router, f"{below}/ready", model_ready, shown=default is None)
+    names = list(dict.fromkeys(held.metadata.name for held in models))
+    versions = list(dict.fromkeys(held.metadata.version for held in models))
+    for below, known in ((MODEL, {"name": names}), (VERSION, {"name": names, "version": versions})):
+        described = asked(documentation.REFUSALS, **known)
+        for path, answering in {below: model_metadata, f"{below}/ready": model_ready}.items():
+            router.add_api_route(path, answering, response_class=Response, tags=TAGS, openapi_extra=described)
         router.add_api_route(f"{below}/infer", infer_by_address, methods=["POST"], include_in_schema=False)
 
 
@@ -59,10 +61,6 @@ def _add_infer(router: APIRouter, model: ModelMetadata, below: str, counted_belo
         description="The outputs asked for, of all instances.", include_in_schema=shown,
         openapi_extra=documentation.inference(model),
     )  # fmt: skip
-
-
-def _add(router: APIRouter, path: str, answering: Callable[[Request], Awaitable[Response]], *, shown: bool) -> None:
-    router.add_api_route(path, answering, response_class=Response, tags=TAGS, include_in_schema=shown)
 
 
 def infer(model: Key) -> Answering:

@@ -25,7 +25,7 @@ REFUSALS = Refusals(TOLD, "application/json", REFUSED)
 # Beside JSON alone: JSON with the tensors' bytes behind it.
 BYTES = "application/octet-stream"
 BINARY: Schema = {"type": "string", "format": "binary"}
-PARAMETERS: Schema = {"type": "object"}
+PARAMETERS: Schema = {"type": ["object", "null"]}
 SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
 ANY_NAME: Schema = {"type": "string"}
 # What a column of numbers takes, whatever the tensor calls them.
@@ -36,10 +36,10 @@ def inference(model: ModelMetadata) -> Schema:
     """A route's `openapi_extra`."""
     wanted = part({"name": {"enum": [*model.outputs, "output-0"]}, "parameters": PARAMETERS}, ["name"])
     members = {
-        "id": {"type": "string", "maxLength": MOST_ID_CHARACTERS},
+        "id": {"type": ["string", "null"], "maxLength": MOST_ID_CHARACTERS},
         "parameters": PARAMETERS,
         "inputs": {"type": "array", "items": {"anyOf": tensors_of(model)}, "minItems": 1},
-        "outputs": {"type": "array", "items": wanted},
+        "outputs": {"type": ["array", "null"], "items": wanted},
     }
     takes = part(members, ["inputs"])
     return documentation.operation(

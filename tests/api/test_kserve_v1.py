@@ -69,6 +69,12 @@ def test_a_model_that_is_not_there_is_404(client_of: MakeClient, method: str) ->
     assert answer.json() == {"error": "There is no such model"}
 
 
+def test_a_prediction_is_asked_for_by_post_alone(client_of: MakeClient) -> None:
+    answer = client_of(Fake(TextInput())).get("/v1/models/fake:predict")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 def test_without_a_model_nothing_is_listed_and_each_is_503(client_of: MakeClient) -> None:
     client = client_of(None, on_load_failure="unready")
 

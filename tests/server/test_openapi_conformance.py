@@ -11,6 +11,14 @@ from tests.server.running_server import Server
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = 25
+# No schema can say that a tensor's data are as many as its shape tells, or that a form has its columns.
+CONFIGURATION = """
+[[operations]]
+include-path-regex = "/infer$|^/invocations$"
+warnings = false
+[operations.checks]
+positive_data_acceptance.enabled = false
+"""
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +30,9 @@ def servers(start_servers: StartServers, text_model: Path, table_model: Path) ->
 def test_schemathesis_finds_no_5xx_and_no_untruth_in_the_document(
     servers: dict[str, Server], name: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
     address = f"http://127.0.0.1:{servers[name].port}/openapi.json"
-    options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--suppress-health-check", "all"]
+    options = ["--max-examples", str(EXAMPLES), "--suppress-health-check", "all"]
 
     run = subprocess.run(
         [SCHEMATHESIS, "run", address, *options, "--generation-database", "none", "--no-color"],
@@ -34,4 +43,4 @@ def test_schemathesis_finds_no_5xx_and_no_untruth_in_the_document(
     )
 
     assert run.returncode == 0, run.stdout
-    assert "No issues found" in run.stdout
+    assert "No issues found" in run.stdout, run.stdout
