@@ -22,6 +22,7 @@ from app.execution import predict, watched
 from app.instances import Instances
 from app.pace import Pace
 from app.runtimes.base import Predictions, Runtime
+from app.runtimes.parametrized import measured_as
 
 # The longest that a predict may keep the loop from reading, refusing and answering.
 BUDGET_SECONDS = 0.020
@@ -67,7 +68,7 @@ class MicroBatch:
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
         rows = block.count(instances)
         loop = asyncio.get_running_loop()
-        admitted = not self._under_way and self._at_once.admits(runtime, rows)
+        admitted = not self._under_way and self._at_once.admits(measured_as(runtime), rows)
         if admitted and self._expected_seconds(runtime, rows, block.size(instances)) < self._budget_seconds:
             return self._predict_at_once(loop, runtime, instances, caller)
         entry = Entry(runtime, instances, rows, loop.create_future(), caller, time.perf_counter())
@@ -126,7 +127,7 @@ class MicroBatch:
 
     def _expected_seconds(self, runtime: Runtime, rows: int, size: int) -> float:
         """By the rows, and by their size where they are larger than the example that the curve was measured with."""
-        curve, example_size = self._costs[runtime]
+        curve, example_size = self._costs[measured_as(runtime)]
         return curve.seconds(rows) * max(1.0, size / (rows * example_size))
 
     def _cut(self) -> list[Piece]:
@@ -158,7 +159,7 @@ class MicroBatch:
         Where even two rows' worth of fixed cost exceeds the budget, it is the rows that this buys. What one batch takes
         is counted up to a limit: a lone request to a slow model is tried.
         """
-        curve, _ = self._costs[runtime]
+        curve, _ = self._costs[measured_as(runtime)]
         room = curve.rows_within(max(self._budget_seconds, 2 * curve.seconds(1)))
         return room, min(MOST_FORESEEN_SECONDS, curve.seconds(max(1, min(room, self._rows_waiting))))
 

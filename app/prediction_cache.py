@@ -13,6 +13,7 @@ from app.execution import Executor
 from app.instances import Instances
 from app.runtimes.base import Predictions, Runtime, Value
 from app.runtimes.output import OutputRuntime
+from app.runtimes.parametrized import WithParameters
 
 Key = tuple[Runtime, str | bytes]
 Known = tuple[Value, list[float] | None]
@@ -35,8 +36,8 @@ class PredictionCache:
         self._executor.warm_up(runtime, example)
 
     async def run(self, runtime: Runtime, instances: Instances, caller: Caller = ANYONE) -> Predictions:
-        if isinstance(runtime, OutputRuntime):
-            # Of which one instance may have as many numbers as thousands of predictions.
+        if isinstance(runtime, OutputRuntime | WithParameters):
+            # One instance may have as many numbers as thousands of predictions; parameters are seldom the same again.
             return await self._executor.run(runtime, instances, caller)
         keys = [(runtime, row) for row in canonical_rows(instances)]
         # What is found is held by the answer itself, for while the rest is predicted others may push it out.

@@ -1,7 +1,7 @@
 """The life of one request, in order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.execution import Executor, watched
 from app.instances import Array, Instances
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value, unnamed
 from app.runtimes.output import OutputRuntime
+from app.runtimes.parametrized import WithParameters
 from app.tensors import Tensor, array_of_values, block_of
 
 # Another processor may add in another order; a wrong or damaged model is far beyond this.
@@ -66,12 +67,20 @@ class Predictor:
         return self._runtime.metadata
 
     async def predict(
-        self, instances: Sequence[Any], field: str, caller: Caller, *, listed: bool, output: str | None = None
+        self,
+        instances: Sequence[Any],
+        field: str,
+        caller: Caller,
+        *,
+        listed: bool,
+        output: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> Answer:
         """
         Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them.
 
-        `output`, where given, is one of the model's, to be computed in place of a prediction.
+        `output`, where given, is one of the model's, to be computed in place of a prediction; `parameters` are some of
+        its own.
 
         Raises BadInput, RefusedByModel, ContentRejected, DeadlineExceeded, CallerLeft or InferenceFailed.
         """
@@ -80,7 +89,8 @@ class Predictor:
         rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
         self._content_filter.check(block.texts(rows))
         if output is None:
-            return Answer(runtime.metadata, await self._executor.run(runtime, rows, caller))
+            asked = WithParameters(runtime, parameters) if parameters else runtime
+            return Answer(runtime.metadata, await self._executor.run(asked, rows, caller))
         known = self._known_output(output, len(instances), "output")
         predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
         return Answer(runtime.metadata, predictions, known)

@@ -21,9 +21,12 @@ FLAGS = {**BOOLEANS, "1": True, "0": False}
 def rows_of_csv(body: bytes, inputs: InputSchema) -> tuple[list[str], list[list[Any]]]:
     """The names in the first line, and the rows; raises BadInput."""
     names, *rows = cells(body) or [[]]
-    kinds = {column.name: column.kind for column in inputs.columns} if isinstance(inputs, TableInput) else {}
-    readings = [READINGS[kinds.get(name, "string")] for name in names]
-    return names, rows if set(readings) == {_text} and not kinds else _read(rows, readings)
+    if not isinstance(inputs, TableInput):
+        return names, list(rows)
+    kinds = {column.name: column.kind for column in inputs.columns}
+    # Those of an array may have any names.
+    any_names = inputs.unnamed and not kinds.keys() <= set(names)
+    return names, _read(rows, [READINGS[kinds.get(name, "numeric" if any_names else "string")] for name in names])
 
 
 def cells(body: bytes) -> list[list[str]]:

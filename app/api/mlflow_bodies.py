@@ -1,5 +1,7 @@
 """Requests of MLflow's scoring protocol: the forms of a table in JSON, and CSV."""
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +13,11 @@ from app.api.csv_rows import rows_of_csv
 from app.api.json_bodies import json_object
 from app.errors import BadInput, Problem
 from app.input_schema import InputSchema, TableInput
+from app.parameters import checked
+from app.runtimes.base import ModelMetadata
 
 JSON, CSV = "application/json", "text/csv"
+CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
 SPLIT = frozenset({"columns", "index", "data"})
 # From what a form holds to the instances.
 RowsOf = Callable[[Any], list[Any]]
@@ -24,20 +29,38 @@ class Scoring:
 
     instances: list[Any]
     field: str
+    parameters: Mapping[str, Any]
 
 
-def read(scope: Scope, body: bytes, inputs: InputSchema) -> Scoring:
+def read(scope: Scope, body: bytes, model: ModelMetadata) -> Scoring:
     """Raises BadInput, and HTTPException for what is neither JSON nor CSV."""
+    inputs = model.inputs
     media_type = _media_type(scope["state"]["headers"].get(b"content-type", JSON.encode()))
     if media_type == CSV:
         names, rows = rows_of_csv(body, inputs)
-        return Scoring(_fitting(_named(names, rows, "body"), inputs), "body")
-    document = json_object(body)
+        return Scoring(_fitting(_named(names, rows, "body"), inputs), "body", {})
+    document = _json_object(body)
     given = [form for form in FORMS if form in document]
     if len(given) != 1:
         raise BadInput([Problem("body", f"must have exactly one of {', '.join(FORMS)}, and has {len(given)}")])
+    # A model without parameters passes over what it is given, as MLflow's does.
+    parameters = checked(model.parameters, document.get("params"), "params") if model.parameters else {}
     field, rows_of = FORMS[given[0]]
-    return Scoring(_fitting(rows_of(document[given[0]]), inputs), field)
+    return Scoring(_fitting(rows_of(document[given[0]]), inputs), field, parameters)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """MLflow's own clients write a missing number as NaN, which JSON does not have."""
+    try:
+        return json_object(body)
+    except HTTPException as error:
+        try:
+            document = json.loads(body.decode("utf-8-sig"), parse_constant=CONSTANTS.get)
+        except (ValueError, RecursionError):
+            raise error from None
+    if not isinstance(document, dict):
+        raise BadInput([Problem("body", "must be a JSON object")])
+    return document
 
 
 def _media_type(content_type: bytes) -> str:
@@ -61,6 +84,9 @@ def split(given: Any) -> list[Any]:
     rows = given["data"]
     if not isinstance(rows, list):
         raise BadInput([Problem("dataframe_split.data", "must be a list of rows")])
+    index = given.get("index")
+    if isinstance(index, list) and len(index) != len(rows):
+        raise BadInput([Problem("dataframe_split.index", "must be as long as the data")])
     names = given.get("columns")
     if names is None:
         return rows
@@ -123,12 +149,23 @@ def _fitting(rows: list[Any], inputs: InputSchema) -> list[Any]:
         rows = [list(row.values()) if isinstance(row, dict) and not known <= row.keys() else row for row in rows]
     if len(known) == 1:
         rows = [row if isinstance(row, list | dict) else [row] for row in rows]
-    return [
+    rows = [
         {name: value for name, value in row.items() if name in known}
         if isinstance(row, dict) and not row.keys() <= known
         else row
         for row in rows
     ]
+    return _filled(rows, inputs)
+
+
+def _filled(rows: list[Any], inputs: TableInput) -> list[Any]:
+    """What some of the rows do not have, and others do, is null there if it may be."""
+    names = {frozenset(row) for row in rows if isinstance(row, dict)}
+    if len(names) < 2:
+        return rows
+    present = frozenset.union(*names)
+    absent = {column.name: None for column in inputs.columns if column.nullable and column.name in present}
+    return [{**absent, **row} if isinstance(row, dict) else row for row in rows]
 
 
 def _only(row: Any) -> Any:

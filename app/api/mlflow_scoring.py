@@ -55,10 +55,15 @@ def score(model: ModelMetadata) -> Answering:
 
     async def answer(scope: Scope, body: bytes) -> bytes:
         predictor = serving(scope).predictor(key)
-        scoring = read(scope, body, model.inputs)
+        scoring = read(scope, body, model)
         answered = await predictor.predict(
-            scoring.instances, scoring.field, caller(scope), listed=True, output=output
-        )  # fmt: skip
+            scoring.instances,
+            scoring.field,
+            caller(scope),
+            listed=True,
+            output=output,
+            parameters=scoring.parameters,
+        )
         values = answered.predictions.values
         if output is not None:
             values = [answered.value(index) for index in range(len(values))]

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from app.input_schema import InputSchema
 from app.instances import Array, Instances
+from app.parameters import Parameter
 
 Acceleration = Literal["auto", "off"]
 Task = Literal["classification", "regression", "clustering", "outlier_detection"]
@@ -64,8 +65,9 @@ class ModelMetadata:
     A classifier that gives an instance several labels has `classes_of_labels` in their place, one tuple a label; its
     probabilities have the columns of the first label's classes, then those of the second's, and so on.
 
-    `outputs` are what it computes; `scored` is the one that MLflow's clients are answered. `acceleration` names
-    the code that predicts beside the model's own; none, or unequal where it was found to differ.
+    `outputs` are what it computes; `scored` is the one that MLflow's clients are answered. `acceleration` names the
+    code that predicts beside the model's own; none, or unequal where it was found to differ. `parameters` are what a
+    caller may say beside its instances.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ModelMetadata:
     classes_of_labels: tuple[tuple[Label, ...], ...] = ()
     outputs: tuple[Output, ...] = ("predict",)
     scored: Output = "predict"
+    parameters: tuple[Parameter, ...] = ()
     class_names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

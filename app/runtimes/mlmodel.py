@@ -10,6 +10,7 @@ import yaml
 
 from app.errors import ModelNotReady, Refusal
 from app.input_schema import MOST_COLUMNS
+from app.parameters import TYPES, Parameter
 from app.runtimes.artifact import Artifact
 from app.runtimes.artifact_folder import MLMODEL
 
@@ -56,6 +57,7 @@ class MLModel:
     flavors: Mapping[str, Flavor]
     signature: Signature | None
     example: Any = field(repr=False)
+    parameters: tuple[Parameter, ...] = ()
 
 
 def read_mlmodel(artifact: Artifact) -> MLModel:
@@ -71,11 +73,12 @@ def read_mlmodel(artifact: Artifact) -> MLModel:
         signature = document.get("signature") or {}
         # Each is JSON in a string.
         inputs = json.loads(signature.get("inputs") or "null")
+        parameters = json.loads(signature.get("params") or "null") or []
     except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{path}: cannot be read as MLflow's ({type(error).__name__}); its end may be missing"
         raise ModelNotReady(reason, Refusal.CORRUPT) from error
     example = _example(document.get("saved_input_example_info"), artifact)
-    return MLModel(flavors, _signature(inputs, path) if inputs else None, example)
+    return MLModel(flavors, _signature(inputs, path) if inputs else None, example, _parameters(parameters, path))
 
 
 def _plain_yaml(data: bytes) -> Any:
@@ -92,6 +95,18 @@ def _signature(inputs: Any, path: Path) -> Signature:
         return Signature(tuple(Field(each.get("name"), each["type"], each.get("required", True)) for each in inputs))
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelNotReady(f"{path}: its signature cannot be understood", Refusal.CORRUPT) from error
+
+
+def _parameters(told: Any, path: Path) -> tuple[Parameter, ...]:
+    """Those of types that are served; the others are as the model has them."""
+    try:
+        return tuple(
+            Parameter(str(each["name"]), each["type"], listed=each.get("shape") is not None)
+            for each in told
+            if each["type"] in TYPES and each.get("shape") in (None, [-1])
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelNotReady(f"{path}: the parameters in its signature cannot be understood", Refusal.CORRUPT) from error
 
 
 def _tensor(inputs: Any, path: Path) -> Signature:

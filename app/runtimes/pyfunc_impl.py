@@ -41,6 +41,7 @@ def build(model: MLModel, artifact: Artifact) -> "PyfuncRuntime":
         task="regression",
         inputs=inputs,
         goldens=goldens_of(artifact),
+        parameters=model.parameters,
     )
     return PyfuncRuntime(_load(artifact), metadata, data_maker(signature, inputs))
 
@@ -63,9 +64,12 @@ class PyfuncRuntime:
         """It predicts as it was loaded."""
 
     def predict(self, instances: Instances) -> Predictions:
+        return self.predict_with(instances, {})
+
+    def predict_with(self, instances: Instances, parameters: Mapping[str, Any]) -> Predictions:
         """Numbers that are not finite, which JSON does not have, are refused."""
         try:
-            answer = self._function.predict(self._data(instances))
+            answer = self._function.predict(self._data(instances), params=dict(parameters) or None)
         except (ValueError, TypeError) as error:
             raise RefusedByModel from error
         except MlflowException as error:

@@ -121,6 +121,30 @@ def test_one_column_alone_needs_no_name(client_of: MakeClient, given: Any) -> No
     assert model.seen == [[1.0], [2.5]]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs": [{"age": NaN, "city": "Oslo", "member": true}, {"age": 2, "city": "a", "member": true}]}',
+        b'\xef\xbb\xbf{"inputs": {"age": [null, 2], "city": ["Oslo", "a"], "member": [true, true]}}',
+        b'{"dataframe_records": [{"city": "Oslo", "member": true}, {"age": 2, "city": "a", "member": true}]}',
+    ],
+    ids=["NaN", "null", "absent"],
+)
+def test_what_is_missing_is_null_however_it_is_written(client_of: MakeClient, body: bytes) -> None:
+    model = Seeing(TABLE)
+
+    assert score(client_of(model), body).status_code == 200
+    assert np.isnan(model.seen[0][0])
+    assert model.seen[1] == [2.0, "a", True]
+
+
+def test_the_columns_of_an_array_have_any_names_in_csv_too(client_of: MakeClient) -> None:
+    model = Seeing(NUMBERS)
+
+    assert score(client_of(model), b"a,b\n1,2\n3,4\n", CSV).status_code == 200
+    assert model.seen == [[1.0, 2.0], [3.0, 4.0]]
+
+
 @pytest.mark.parametrize("names", [["a", "b"], [0, 1], ["x0", "x1"]])
 def test_the_columns_of_an_array_have_any_names(client_of: MakeClient, names: list[Any]) -> None:
     model = Seeing(NUMBERS)
@@ -206,6 +230,11 @@ REFUSED: list[tuple[Any, str]] = [
     ({"dataframe_split": {"columns": ["age"]}}, "dataframe_split: must be an object of data"),
     ({"dataframe_split": {"data": SAID, "SECRET": 1}}, "dataframe_split: must be an object of data"),
     ({"dataframe_split": {"data": 7}}, "dataframe_split.data: must be a list of rows"),
+    ({"dataframe_split": {"index": [7], "data": SAID}}, "dataframe_split.index: must be as long as the data"),
+    (b'{"inputs": [[Infinity, "Oslo", true]]}', "inputs[0].age: must be a finite number"),
+    (b"NaN", "body: must be a JSON object"),
+    (b'{"inputs": [[' + b"9" * 5000 + b', "Oslo", true]]}', "The body is not valid JSON"),
+    (b'{"inputs": ' + b"[" * 100_000, "The body is not valid JSON"),
     ({"dataframe_split": {"columns": "age", "data": SAID}}, "dataframe_split.columns: must be a list"),
     ({"dataframe_split": {"columns": ["age", "age", "city"], "data": SAID}}, "dataframe_split: has two columns"),
     ({"dataframe_split": {"columns": ["age"], "data": [[1], [1, 2]]}}, "dataframe_split.data[1]: must have 1 values"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from app.micro_batch import MicroBatch
 from app.runtimes.base import Runtime
 from app.runtimes.pyfunc_data import data_maker
 from app.settings import ROOT
+from tests.conftest import MakeClient
 from tests.environments import own_environment
 from tests.runtimes import models
 from tests.runtimes.mlflow_folders import answers, cut, edit_flavor, load, refusal, signed
+from tests.runtimes.mlflow_saving import quiet_mlflow
 
 
 def test_a_function_without_mlflow_tells_what_to_install(save_function: Callable[..., Path]) -> None:
@@ -304,3 +307,36 @@ def test_a_function_that_cannot_be_loaded_leaves_no_files(save_function: Callabl
 
 def test_an_estimator_with_code_of_its_own_is_loaded_by_mlflow(save_function: Callable[..., Path], churn: Path) -> None:
     assert load(edit_flavor(churn, code="code")).metadata.platform == "mlflow_pyfunc"
+
+
+def save_scaled(path: Path) -> Path:
+    import mlflow.pyfunc
+
+    class Scaled(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+            return model_input["a"].to_numpy() * params["factor"] + params["offset"]
+
+    with quiet_mlflow():
+        signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0]}), params={"factor": 1.0, "offset": 0})
+        mlflow.pyfunc.save_model(path, python_model=Scaled(), signature=signature, pip_requirements=["numpy"])
+    return path
+
+
+@pytest.mark.parametrize("execution", ["inline", "threads", "microbatch"])
+def test_a_function_is_given_the_parameters_of_each_request(
+    client_of: MakeClient, tmp_path: Path, execution: str
+) -> None:
+    path = save_scaled(tmp_path / "scaled")
+    client = client_of(load(path), execution=execution, cache_entries="10", threads="1")
+    asked = [None, {"factor": 2}, {"offset": 7, "other": "x"}, {"factor": 10.0, "offset": 1}, {}]
+
+    def ask(params: Any) -> Any:
+        return client.post("/invocations", json={"inputs": {"a": [1, 2]}, "params": params}).json()
+
+    with ThreadPoolExecutor(8) as pool:
+        answered = list(pool.map(ask, asked * 6))
+
+    assert answered == [
+        {"predictions": expected} for expected in ([1.0, 2.0], [2.0, 4.0], [8.0, 9.0], [11.0, 21.0], [1.0, 2.0])
+    ] * 6  # fmt: skip
+    assert ask({"factor": "2"})["message"] == "params.factor: must be a number"
