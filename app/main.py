@@ -23,6 +23,7 @@ from app.api import (
     native,
     open_inference,
     operations,
+    sagemaker,
 )
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
@@ -43,6 +44,7 @@ from app.settings import Settings
 # `threads` keeps Python's: it is what is compared with.
 SWITCH_SECONDS = 0.001
 DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
+INVOCATIONS = {"mlflow": mlflow_scoring, "sagemaker": sagemaker}
 log = structlog.stdlib.get_logger("forkcast")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]
 
@@ -102,7 +104,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    for dialect in (native, open_inference, model_repository, mlflow_scoring, kserve_v1):
+    for dialect in (native, open_inference, model_repository, INVOCATIONS[settings.invocations], kserve_v1):
         dialect.add_routes(app.router, models)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":

@@ -165,8 +165,8 @@ class Settings(BaseSettings):
     worker_sockets: Path | None = None
     """Folder where each worker also listens on a Unix socket `<slot>.sock`, for a proxy that balances by itself."""
 
-    invocations: Annotated[Literal["mlflow", "sagemaker"], only("mlflow")] = "mlflow"
-    """Whose form /invocations speaks; not available yet."""
+    invocations: Literal["mlflow", "sagemaker"] = "mlflow"
+    """Whose form /invocations and /ping speak."""
 
     @model_validator(mode="after")
     def check_model_repository(self) -> Self:

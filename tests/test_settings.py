@@ -125,7 +125,6 @@ def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(
         ("FORKCAST_JOBS_URL", "sqlite:///jobs.db"),
         ("FORKCAST_FEATURES_URL", "sqlite:///features.db"),
         ("FORKCAST_REQUIRE_KEYS", "1"),
-        ("FORKCAST_INVOCATIONS", "sagemaker"),
     ],
 )
 def test_what_is_not_built_yet_takes_only_its_default(
