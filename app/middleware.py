@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import metrics
 from app.admission import Admission
 from app.api.error_responses import refusal
+from app.content_encoding import ContentEncoding
 from app.errors import BodyTooLarge
 from app.pace import Pace
 from app.problem_document import new_request_id
@@ -166,6 +167,7 @@ def assemble(
     access_log: bool,
 ) -> ASGIApp:
     """The stack around `app`, outermost last."""
+    app = ContentEncoding(app, limit=max_body_bytes)
     app = BodyLimit(app, limit=max_body_bytes)
     app = Admission(app, limit=max_in_flight, timeout_seconds=timeout_seconds, pace=pace)
     return Account(app, worker_header=worker_header, access_log=access_log)
