@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # Each has an environment of its own, for none can share one with another.
 PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -43,6 +43,11 @@ test-load: .venv/.installed-dev var/venv-load/.installed ## run the tests of mak
 
 test-peers: .venv/.installed-dev $(PEERS:%=var/peers/%/.installed) ## run the tests of make bench-peers on each peer (minutes; TorchServe needs Java 17)
 	@$(PYTHON_RUN) -m pytest -q -rs tests/peers
+
+test-clients: .venv/.installed-dev var/clients/.installed var/clients-kserve/.installed var/clients-mlflow/.installed ## ask as the clients of Triton, MLServer, KServe and MLflow do, beside the real MLServer and MLflow
+	@var/clients/bin/python -m pytest -q -rs tests/clients/test_triton*.py tests/clients/test_mlserver*.py
+	@var/clients-kserve/bin/python -m pytest -q -rs tests/clients/test_kserve*.py
+	@var/clients-mlflow/bin/python -m pytest -q -rs tests/clients/test_mlflow*.py
 
 lint: .venv/.installed-dev
 	@.venv/bin/ruff check --output-format concise .
@@ -134,4 +139,17 @@ var/venv-load/.installed: requirements-load.txt
 
 var/peers/%/.installed: benchmarks/peers/requirements/%.txt
 	@sh tools/venv.sh $< var/peers/$*
+	@touch $@
+
+# The clients, with the servers that they are made for: none can share an environment with what serves, nor all one.
+var/clients/.installed: requirements-clients.txt benchmarks/peers/requirements/mlserver.txt
+	@sh tools/venv.sh $< var/clients
+	@touch $@
+
+var/clients-mlflow/.installed: requirements-clients-mlflow.txt benchmarks/peers/requirements/mlflow.txt
+	@sh tools/venv.sh $< var/clients-mlflow
+	@touch $@
+
+var/clients-kserve/.installed: requirements-clients-kserve.txt
+	@sh tools/venv.sh $< var/clients-kserve
 	@touch $@

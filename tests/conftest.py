@@ -28,6 +28,8 @@ LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"
 MakeClient = Callable[..., TestClient]
 # They wait for deadlines while their servers work: two of them at once would take each other's time.
 ONE_AFTER_THE_OTHER = ("tests/server/", "tests/deploy/")
+# Their clients have environments of their own: make test-clients.
+collect_ignore = ["clients"]
 
 
 logging.config.dictConfig(logging_config("info", "json"))

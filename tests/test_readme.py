@@ -40,6 +40,7 @@ RUN_BY = {
     "make reload MODEL=/srv/models/churn-2.joblib": "tests/server/test_reload_command.py",
     "make rollback": "tests/server/test_reload_command.py",
     "make test": ".ci/run, within make check",
+    "make test-clients": ".ci/full",
 }
 SHELL = own_environment()
 

@@ -171,28 +171,30 @@ def copy_project(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def spawned(project: Path, log_file: Path, settings: Settings) -> Iterator[Server]:
+def spawned(project: Path, log_file: Path, settings: Settings, python: str = sys.executable) -> Iterator[Server]:
     """A server that has just been started, with these settings and nothing of this process's environment."""
     with _reserved_port() as port, _reserved_port() as ops_port, log_file.open("wb") as log:
         ports = {"PORT": str(port), "OPS_PORT": str(ops_port)}
         environment = {"PATH": os.environ["PATH"], **ports, "WEB_CONCURRENCY": "1", **settings}
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+            [python, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
             cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             port, ops_port, workers = (int(environment[name]) for name in ("PORT", "OPS_PORT", "WEB_CONCURRENCY"))
             yield Server(process, port, ops_port, workers, log_file)
         finally:
-            _end(process)
+            end(process)
 
 
 @contextlib.contextmanager
-def running(project: Path, folder: Path, wanted: Mapping[str, Settings]) -> Iterator[dict[str, Server]]:
+def running(
+    project: Path, folder: Path, wanted: Mapping[str, Settings], python: str = sys.executable
+) -> Iterator[dict[str, Server]]:
     """Servers whose workers are all ready; they start, and end, at the same time."""
     with contextlib.ExitStack() as stack:
         servers = {
-            name: stack.enter_context(spawned(project, folder / f"{name}.log", settings))
+            name: stack.enter_context(spawned(project, folder / f"{name}.log", settings, python))
             for name, settings in wanted.items()
         }
         for server in servers.values():
@@ -211,7 +213,7 @@ def _reserved_port() -> Iterator[int]:
         yield reserved.getsockname()[1]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Whatever is left of the process group when its time is up is killed."""
     try:
         process.terminate()

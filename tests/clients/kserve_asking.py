@@ -1,0 +1,22 @@
+"""KServe's own client, each question with a client of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from kserve import InferenceRESTClient
+from kserve.inference_client import RESTConfig
+
+from tests.server.running_server import PATIENCE_SECONDS
+
+T = TypeVar("T")
+
+
+def asked(protocol: str, question: Callable[[InferenceRESTClient], Awaitable[T]]) -> T:
+    """What the client says to the question, in the protocol `v1` or `v2`."""
+
+    async def ask() -> T:
+        async with InferenceRESTClient(RESTConfig(protocol=protocol, timeout=PATIENCE_SECONDS)) as client:
+            return await question(client)
+
+    return asyncio.run(ask())

@@ -1,0 +1,103 @@
+"""Requests of tables of other columns than numbers, of other answers than labels, and without a signature."""
+
+from mlflow_requests import CSV, NAN, csv, records, sent, split
+from mlflow_table_requests import COLUMNS, NAMES, OTHER, ROW, ROWS
+
+FLAT = {"area": 55.3, "rooms": 2, "age": 10.5}
+VISITOR = {"age": 42, "city": "Oslo", "member": True, "income": 1234.5}
+REVIEW = {"review": "a warm and dull film"}
+
+FLATS = {
+    "records": records(FLAT, {"area": 91.9, "rooms": 4, "age": 4.0}),
+    "optional null": records({**FLAT, "age": None}),
+    "optional null in one": records(FLAT, {**FLAT, "age": None}),
+    "optional absent": records({"area": 55.3, "rooms": 2}),
+    "optional absent in one": records(FLAT, {"area": 91.9, "rooms": 4}),
+    "optional absent, inputs": {"inputs": {"area": [55.3], "rooms": [2]}},
+    "optional null, inputs": {"inputs": {"area": [55.3], "rooms": [2], "age": [None]}},
+    "optional null, instances": {"instances": [{**FLAT, "age": None}]},
+    "optional NaN": records({**FLAT, "age": NAN}),
+    "csv, optional missing": csv("area,rooms,age", "55.3,2,"),
+    "csv, optional absent": csv("area,rooms", "55.3,2"),
+    "whole number for float": records({**FLAT, "area": 55}),
+    "whole number for float, inputs": {"inputs": {"area": [55], "rooms": [2], "age": [10]}},
+    "more digits than a float": records({**FLAT, "area": 55.123456789}),
+    "more digits than a float, inputs": {"inputs": {"area": [55.123456789], "rooms": [2], "age": [10.5]}},
+    "beyond a float": records({**FLAT, "area": 1e39}),
+    "beyond an integer": records({**FLAT, "rooms": 2**31}),
+    "beyond an integer, inputs": {"inputs": {"area": [55.3], "rooms": [2**31], "age": [10.5]}},
+    "fraction for integer": records({**FLAT, "rooms": 2.5}),
+    "lists": {"inputs": [[55.3, 2, 10.5]]},
+}
+VISITORS = {
+    "records": records(VISITOR, {"age": 20, "city": "Rome", "member": False, "income": 900}),
+    "split": split(["member", "income", "city", "age"], [True, 1234.5, "Oslo", 42]),
+    "inputs": {"inputs": {name: [value] for name, value in VISITOR.items()}},
+    "inputs, object of scalars": {"inputs": VISITOR},
+    "instances": {"instances": [VISITOR]},
+    "csv": csv("age,city,member,income", "42,Oslo,True,1234.5", '20,"Rome",False,900'),
+    "csv, booleans in small letters": csv("age,city,member,income", "42,Oslo,true,1234.5"),
+    "csv, booleans as numbers": csv("age,city,member,income", "42,Oslo,1,1234.5"),
+    "csv, missing boolean": csv("age,city,member,income", "42,Oslo,,1234.5"),
+    "csv, missing string": csv("age,city,member,income", "42,,True,1234.5"),
+    "csv, number for string": csv("age,city,member,income", "42,7,True,1234.5"),
+    "csv, quotes and a comma": csv("age,city,member,income", '42,"Rio ""de"", J.",True,1234.5'),
+    "unknown city": records({**VISITOR, "city": "Atlantis"}),
+    "empty city": records({**VISITOR, "city": ""}),
+    "null city": records({**VISITOR, "city": None}),
+    "number for string": records({**VISITOR, "city": 7}),
+    "number for string, inputs": {"inputs": {**{name: [value] for name, value in VISITOR.items()}, "city": [7]}},
+    "boolean for string": records({**VISITOR, "city": True}),
+    "1 for boolean": records({**VISITOR, "member": 1}),
+    "1 for boolean, inputs": {"inputs": {**{name: [value] for name, value in VISITOR.items()}, "member": [1]}},
+    "2 for boolean": records({**VISITOR, "member": 2}),
+    "string for boolean": records({**VISITOR, "member": "true"}),
+    "false in a string for boolean": records({**VISITOR, "member": "false"}),
+    "null for boolean": records({**VISITOR, "member": None}),
+    "null for boolean in one": records(VISITOR, {**VISITOR, "member": None}),
+    "whole double for long": records({**VISITOR, "age": 42.0}),
+    "lists": {"inputs": [list(VISITOR.values())]},
+}  # fmt: skip
+REVIEWS = {
+    "records": records(REVIEW, {"review": "great"}),
+    "split": split(["review"], ["great and moving"], ["bad"]),
+    "instances, objects": {"instances": [REVIEW]},
+    "instances, strings": {"instances": ["great", "bad"]},
+    "inputs, strings": {"inputs": ["great", "bad"]},
+    "inputs, string": {"inputs": "great"},
+    "inputs, lists of one": {"inputs": [["great"], ["bad"]]},
+    "inputs, object of a column": {"inputs": {"review": ["great", "bad"]}},
+    "inputs, object of a string": {"inputs": REVIEW},
+    "csv": csv("review", "great", '"bad, ""dull"" and', 'joyless"', "été"),
+    "empty string": records({"review": ""}),
+    "null": records({"review": None}),
+    "number": records({"review": 5}),
+    "csv, number": csv("review", "5"),
+    "other name": records({"text": "great"}),
+}
+PROBABILITIES = {
+    "records": records(ROW, OTHER),
+    "inputs": {"inputs": COLUMNS},
+    "csv": csv(",".join(NAMES), "5.1,1.4,3"),
+    "missing column": records({"sepal": 5.1, "petal": 1.4}),
+}
+UNSIGNED = {
+    "split": split(NAMES, *ROWS),
+    "split, other order": split(["leaves", "petal", "sepal"], [3, 1.4, 5.1]),
+    "split, no columns": split(None, *ROWS),
+    "records": records(ROW, OTHER),
+    "records, extra column": records({**ROW, "colour": "red"}),
+    "instances, objects": {"instances": [ROW, OTHER]},
+    "instances, lists": {"instances": ROWS},
+    "inputs, object of columns": {"inputs": COLUMNS},
+    "inputs, objects": {"inputs": [ROW, OTHER]},
+    "inputs, lists": {"inputs": ROWS},
+    "inputs, one flat list": {"inputs": ROWS[0]},
+    "number in a string": records({**ROW, "sepal": "5.1"}),
+    "null": records({**ROW, "sepal": None}),
+    "boolean": records({**ROW, "sepal": True}),
+    "csv": csv(",".join(NAMES), "5.1,1.4,3"),
+    "csv, other order": csv("leaves,petal,sepal", "3,1.4,5.1"),
+    "csv, empty": sent("", CSV),
+    "params": {"inputs": ROWS, "params": {"factor": 2}},
+}
