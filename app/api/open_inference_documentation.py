@@ -16,6 +16,7 @@ TOLD = {
     400: "A tensor is missing, unknown or has wrong values; `error` names it",
     404: "There is no such model",
     413: "The body is too large",
+    415: "The body is compressed, by neither gzip nor deflate",
     500: "The model failed to predict",
     501: "What the model answers is no tensor",
     503: "No model is ready, or the server is full; try again after `Retry-After` seconds",
