@@ -100,6 +100,15 @@ def test_a_reload_serves_the_new_model_and_no_request_is_lost(
     assert [set(each) for each in answered] == [{former, latter}] * len(answered)
     assert latter != former
     assert counted(server) == {"succeeded": 1}
+    assert documented_version(server) == latter
+
+
+def documented_version(server: Server) -> Any:
+    """That which the document has in the answers of V2."""
+    paths = server.get("/openapi.json").json["paths"]
+    [path] = [path for path in paths if path.endswith("/infer")]
+    answer = paths[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    return answer["properties"]["model_version"]["const"]
 
 
 BAD = {
