@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from app.parameters import Parameter
 from app.runtimes.artifact import Location
 from app.runtimes.base import ModelMetadata
 from app.schema_document import inputs_from_json, inputs_to_json
@@ -29,8 +30,9 @@ class Proven:
         model, location = told["model"], told["location"]
         lists = {name: tuple(model[name]) for name in ("classes", "outputs")}
         several = tuple(map(tuple, model["classes_of_labels"]))
-        inputs = inputs_from_json(model["inputs"])
-        metadata = ModelMetadata(**{**model, **lists, "classes_of_labels": several, "inputs": inputs, "goldens": ()})
+        parameters = tuple(Parameter(**each) for each in model["parameters"])
+        others = {"classes_of_labels": several, "parameters": parameters, "inputs": inputs_from_json(model["inputs"])}
+        metadata = ModelMetadata(**{**model, **lists, **others, "goldens": ()})
         return cls(told["identity"], Location(**{**location, "path": Path(location["path"])}), metadata)
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from app import renewal
 from app.errors import ModelNotReady, Refusal
 from app.loading import load_models
 from app.model_store import Held, ModelStore
+from app.parameters import Parameter
 from app.processes.throwaway import answer_apart
 from app.proof import Proof, Proven
 from app.renewal import adopt
@@ -308,7 +310,10 @@ def test_a_proof_tells_of_any_model_what_the_model_says_of_itself(tmp_path: Path
     joblib.dump(models.model(name).artifact, tmp_path / "churn.joblib")
     loaded = only(held(tmp_path / "churn.joblib"))
 
-    proof = Proof((Proven(loaded.identity, Location(tmp_path / "churn.joblib"), loaded.metadata),), "")
+    parameters = (Parameter("factor", "double"), Parameter("weights", "long", listed=True))
+    metadata = replace(loaded.metadata, parameters=parameters, scored="transform")
+
+    proof = Proof((Proven(loaded.identity, Location(tmp_path / "churn.joblib"), metadata),), "")
 
     assert Proof.from_json(proof.to_json()) == proof
 

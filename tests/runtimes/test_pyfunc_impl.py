@@ -316,9 +316,8 @@ def save_scaled(path: Path) -> Path:
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
             return model_input["a"].to_numpy() * params["factor"] + params["offset"]
 
-    with quiet_mlflow():
-        signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0]}), params={"factor": 1.0, "offset": 0})
-        mlflow.pyfunc.save_model(path, python_model=Scaled(), signature=signature, pip_requirements=["numpy"])
+    signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0]}), params={"factor": 1.0, "offset": 0})
+    mlflow.pyfunc.save_model(path, python_model=Scaled(), signature=signature, pip_requirements=["numpy"])
     return path
 
 
@@ -326,8 +325,9 @@ def save_scaled(path: Path) -> Path:
 def test_a_function_is_given_the_parameters_of_each_request(
     client_of: MakeClient, tmp_path: Path, execution: str
 ) -> None:
-    path = save_scaled(tmp_path / "scaled")
-    client = client_of(load(path), execution=execution, cache_entries="10", threads="1")
+    with quiet_mlflow():
+        runtime = load(save_scaled(tmp_path / "scaled"))
+    client = client_of(runtime, execution=execution, cache_entries="10", threads="1")
     asked = [None, {"factor": 2}, {"offset": 7, "other": "x"}, {"factor": 10.0, "offset": 1}, {}]
 
     def ask(params: Any) -> Any:
