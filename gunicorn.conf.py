@@ -32,6 +32,7 @@ from app.processes.announcement import address, announce  # noqa: E402
 from app.processes.cores import usable_cores  # noqa: E402
 from app.processes.fork_guard import ForkGuard  # noqa: E402
 from app.processes.reload import reload_model  # noqa: E402
+from app.processes.unloaded import read_unloaded, unloaded_file  # noqa: E402
 from app.renewal import adopt, first_application, prove, why_first_not_shared  # noqa: E402
 from app.settings import GRACE_SECONDS  # noqa: E402
 
@@ -77,13 +78,15 @@ def when_ready(server):
 
 
 def on_reload(server):
+    revision = read_unloaded(unloaded_file()).revision
     reload_model(
         server,
-        prove=partial(prove, settings, held_models()),
+        prove=partial(prove, settings, held_models(), lambda: read_unloaded(unloaded_file()).names),
         adopt=partial(adopt, settings, held_models()),
         seconds=settings.reload_timeout_seconds,
         max_memory_bytes=settings.reload_max_memory_bytes,
     )
+    lifecycle.scoreboard.header.control_seen = revision
     lifecycle.scoreboard.header.generation += 1
 
 

@@ -11,6 +11,10 @@ ForkcastError
 ├── DeadlineExceeded    too late for its caller before it was predicted
 ├── CallerLeft          nobody waits for the answer any more
 ├── UnknownModel        there is no model of that name, or not in that version
+├── NoApiKey            the caller has shown no key, or none that there is
+├── Forbidden           the caller's key is not for this, or it takes one
+├── ModelNotChanged     a model is neither loaded nor unloaded, for a reason that its caller is told
+├── ControlBusy         another model is loaded or unloaded just now
 ├── NoTensor            what the model answers is no array of numbers or texts
 └── InferenceFailed     the runtime raised; the cause is chained
 
@@ -47,7 +51,7 @@ class Refusal(IntEnum):
     CRASHED = 10
     """The process that proved it ended before its answer."""
     TERMS = 11
-    """The blocked terms cannot be read."""
+    """The blocked terms or the API keys cannot be read."""
     ABANDONED = 12
     """The server was told to stop meanwhile."""
     FAULT = 13
@@ -131,6 +135,28 @@ class CallerLeft(ForkcastError):
 class UnknownModel(ForkcastError):
     def __init__(self, *, version: bool) -> None:
         super().__init__("The model has no such version" if version else "There is no such model")
+
+
+class NoApiKey(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("An API key is needed, as Authorization: Bearer or X-API-Key")
+
+
+class Forbidden(ForkcastError):
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This takes an API key with the scope {scope}")
+
+
+class ModelNotChanged(ForkcastError):
+    """`reason` names no path."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The models are as they were: {reason}")
+
+
+class ControlBusy(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("A reload, or another load or unload, is under way")
 
 
 class NoTensor(ForkcastError):

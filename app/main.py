@@ -27,6 +27,7 @@ from app.api import (
 )
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
+from app.api_keys import read_keys
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
 from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
@@ -104,8 +105,9 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    for dialect in (native, open_inference, model_repository, INVOCATIONS[settings.invocations], kserve_v1):
+    for dialect in (native, open_inference, INVOCATIONS[settings.invocations], kserve_v1):
         dialect.add_routes(app.router, models)
+    model_repository.add_routes(app.router, models, settings.model_repository)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":
         documentation.add_routes(app)
@@ -117,6 +119,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         pace=pace,
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
+        keys=None if settings.api_keys_file is None else read_keys(settings.api_keys_file),
     )
 
 

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import metrics
 from app.admission import Admission
 from app.api.error_responses import refusal
+from app.api_keys import ApiKeys
+from app.authorization import Authorization
 from app.content_encoding import ContentEncoding
 from app.errors import BodyTooLarge
 from app.pace import Pace
@@ -165,9 +167,12 @@ def assemble(
     pace: Pace,
     worker_header: bool,
     access_log: bool,
+    keys: ApiKeys | None = None,
 ) -> ASGIApp:
     """The stack around `app`, outermost last."""
     app = ContentEncoding(app, limit=max_body_bytes)
     app = BodyLimit(app, limit=max_body_bytes)
     app = Admission(app, limit=max_in_flight, timeout_seconds=timeout_seconds, pace=pace)
+    if keys is not None:
+        app = Authorization(app, keys=keys)
     return Account(app, worker_header=worker_header, access_log=access_log)

@@ -38,8 +38,10 @@ class ModelStore:
     builds its own of. Either way the versions of each model follow one another, the newest first.
     """
 
-    def __init__(self, held: Iterable[Held] = ()) -> None:
+    def __init__(self, held: Iterable[Held] = (), unloaded: Iterable[str] = ()) -> None:
         self._held = list(held)
+        # The names of models that could be held, and that somebody unloaded.
+        self.unloaded = tuple(unloaded)
 
     @classmethod
     def of(cls, runtime: Runtime, identity: str = "") -> "ModelStore":
@@ -51,7 +53,7 @@ class ModelStore:
 
     def become(self, other: "ModelStore") -> None:
         """In the arbiter, between two forks: hold what the other one holds; what either builds, both have."""
-        self._held = other._held
+        self._held, self.unloaded = other._held, other.unloaded
 
     def build(self) -> None:
         """In a worker, unless the models are shared: have some of its own; raises ModelNotReady."""

@@ -38,15 +38,20 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Of all models together; `not_shared` is why workers cannot share them, or empty."""
+    """
+    Of all models together; `not_shared` is why workers cannot share them, or empty. Those `unloaded` are there, and are
+    not to be served.
+    """
 
     models: tuple[Proven, ...]
     not_shared: str
+    unloaded: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        return json.dumps({"models": [each.to_json() for each in self.models], "not_shared": self.not_shared})
+        models = [each.to_json() for each in self.models]
+        return json.dumps({"models": models, "not_shared": self.not_shared, "unloaded": self.unloaded})
 
     @classmethod
     def from_json(cls, text: str) -> "Proof":
         told: dict[str, Any] = json.loads(text)
-        return cls(tuple(map(Proven.from_json, told["models"])), told["not_shared"])
+        return cls(tuple(map(Proven.from_json, told["models"])), told["not_shared"], tuple(told["unloaded"]))

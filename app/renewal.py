@@ -5,6 +5,7 @@ At a reload always; at a start only where the arbiter is not to load one that co
 """
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -28,13 +29,17 @@ from app.settings import Settings
 log = structlog.stdlib.get_logger("forkcast")
 
 
-def prove(settings: Settings, served: ModelStore) -> str:
+def prove(settings: Settings, served: ModelStore, unloaded: Callable[[], Iterable[str]] = frozenset) -> str:
     """
     Load the candidates and do with them all that a worker will; returns a Proof as JSON, or raises ModelNotReady.
 
-    For a process of its own: the candidates predict here, and what they unpickle may do anything.
+    For a process of its own: the candidates predict here, and what they unpickle may do anything. Models whose names
+    are `unloaded` are not among them.
     """
-    loaded = load_all(locate(settings), loading_of(settings))
+    left_out = frozenset(unloaded())
+    locations = locate(settings)
+    wanted = [each for each in locations if each.name not in left_out]
+    loaded = load_all(wanted, loading_of(settings))
     models = ModelStore(held for _, held in loaded)
     _check_alike(models, served)
     newest = ModelStore(models.newest)
@@ -42,7 +47,8 @@ def prove(settings: Settings, served: ModelStore) -> str:
     _application(settings, models)
     fit = _fit(models, settings, shared=not not_shared)
     proven = [Proven(held.identity, location, held.current.metadata) for location, held in loaded if held in fit]
-    return Proof(tuple(proven), not_shared).to_json()
+    absent = sorted({each.name for each in locations if each.name in left_out and each.name is not None})
+    return Proof(tuple(proven), not_shared, tuple(absent)).to_json()
 
 
 def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
@@ -55,7 +61,8 @@ def adopt(settings: Settings, models: ModelStore, proven: str) -> ASGIApp:
     proof = Proof.from_json(proven)
     known = {held.identity: held for held in models}
     try:
-        candidates = ModelStore([_candidate(settings, known, each, proof.not_shared) for each in proof.models])
+        proven_models = [_candidate(settings, known, each, proof.not_shared) for each in proof.models]
+        candidates = ModelStore(proven_models, proof.unloaded)
     finally:
         for proven_model in proof.models:
             discard_download(proven_model.location)
@@ -159,7 +166,7 @@ def _application(settings: Settings, models: ModelStore) -> ASGIApp:
     try:
         return create_app(settings, models)
     except (OSError, ValueError) as error:
-        raise ModelNotReady(f"the blocked terms cannot be read: {error}", Refusal.TERMS) from error
+        raise ModelNotReady(f"the blocked terms or the API keys cannot be read: {error}", Refusal.TERMS) from error
 
 
 def _check_alike(candidates: ModelStore, served: ModelStore) -> None:

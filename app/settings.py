@@ -141,8 +141,8 @@ class Settings(BaseSettings):
     require_keys: Annotated[bool, only(False)] = False
     """Whether the start is refused without API keys; not available yet."""
 
-    api_keys_file: NotAvailable = None
-    """File of API keys; not available yet."""
+    api_keys_file: Path | None = None
+    """File of API keys, read again at each reload: a name, the secret's sha256 and its scopes a line; none: no keys."""
 
     features_url: NotAvailable = None
     """Store of features that requests leave out; not available yet."""
@@ -176,7 +176,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def check_files(self) -> Self:
-        for name in ("blocked_terms_file", "trusted_types_file"):
+        for name in ("blocked_terms_file", "trusted_types_file", "api_keys_file"):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{PREFIX}{name.upper()} names no file")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 APP = Path(__file__).parent.parent / "app"
-HTTP = ["main.py", "ops.py", "middleware.py", "admission.py", "content_encoding.py", "api/"]
+HTTP = ["main.py", "ops.py", "middleware.py", "admission.py", "content_encoding.py", "authorization.py", "api/"]
 # Who may import what; a name also stands for all below it.
 ONLY_IN = {
     "fastapi": HTTP,

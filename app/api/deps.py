@@ -1,12 +1,12 @@
 """What a route needs of the process it runs in; put into the request's state by the lifespan."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from starlette.types import Scope
 
 from app.caller import ANYONE, Caller
-from app.errors import ModelNotReady, UnknownModel
+from app.errors import ModelNotChanged, ModelNotReady, UnknownModel
 from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
@@ -42,9 +42,28 @@ class Serving:
             raise UnknownModel(version=bool(versions))
         return name, version or versions[0]
 
+    def forget(self, name: str) -> None:
+        """Another worker, or none, has the model from here on."""
+        for key in [key for key in self.predictors if key[0] == name]:
+            del self.predictors[key]
+
     def versions(self, name: str) -> list[str]:
         """Of a model, the newest first; none where there is no such model."""
         return [version for each, version in self.predictors if each == name]
+
+
+class ModelControl(Protocol):
+    """Has a model loaded or unloaded, and answers once it is so in every worker."""
+
+    async def change(self, name: str, *, unload: bool) -> None: ...
+
+
+def model_control(scope: Scope) -> ModelControl:
+    """Raises ModelNotChanged where no arbiter has forked this process."""
+    control: ModelControl | None = scope["state"].get("model_control")
+    if control is None:
+        raise ModelNotChanged("this process has no arbiter")
+    return control
 
 
 def serving(scope: Scope) -> Serving:

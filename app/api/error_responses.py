@@ -20,6 +20,7 @@ JSON, TEXT = "application/json", "text/plain"
 # nginx's status for it: nobody reads this answer, and it is to be told from faults in the metrics.
 CLIENT_CLOSED_REQUEST = 499
 HEADERS = {
+    401: {"www-authenticate": "Bearer"},
     413: {"connection": "close"},
     503: {"retry-after": "1"},
 }
@@ -47,6 +48,10 @@ STATUS: Mapping[type[errors.ForkcastError], Status] = {
     errors.DeadlineExceeded: same(504),
     errors.CallerLeft: same(CLIENT_CLOSED_REQUEST),
     errors.UnknownModel: same(404),
+    errors.NoApiKey: same(401),
+    errors.Forbidden: same(403),
+    errors.ModelNotChanged: Status(409, others=400),
+    errors.ControlBusy: same(503),
     errors.NoTensor: same(501),
     errors.InferenceFailed: same(500),
 }

@@ -1,45 +1,51 @@
-"""The model repository extension of the Open Inference Protocol: which models there are."""
+"""
+The model repository extension of the Open Inference Protocol: which models there are, and that they come and go.
 
+A model is loaded from where the operator has put it: what a caller would have in its place is refused.
+"""
+
+from collections.abc import Awaitable, Callable
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
 import orjson
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api import documentation
+from app.api.deps import model_control, serving
 from app.api.documentation import Schema
 from app.api.json_bodies import json_object
 from app.api.lean_route import Endpoint, LeanRoute
 from app.api.open_inference_documentation import REFUSALS, part
-from app.errors import BadInput, Problem
+from app.authorization import require
+from app.errors import BadInput, ModelNotChanged, Problem, UnknownModel
 from app.model_store import ModelStore
+from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
+PARAMETERS = "parameters"
 TAKEN: Schema = part({"ready": {"type": "boolean"}}, [])
 LISTED: Schema = part(
-    {"name": {"type": "string"}, "version": {"type": "string"}, "state": {"const": "READY"}, "reason": {"const": ""}},
+    {
+        "name": {"type": "string"},
+        "version": {"type": "string"},
+        "state": {"enum": ["READY", "UNAVAILABLE"]},
+        "reason": {"type": "string"},
+    },
     ["name", "version", "state", "reason"],
 )
+CHANGES: Schema = part({PARAMETERS: {"type": ["object", "null"]}}, [])
+Changing = Callable[[Request], Awaitable[Response]]
 
 
-def add_routes(router: APIRouter, models: ModelStore) -> None:
-    """Each version of each model is served, or the worker has none at all and nothing is."""
-    listed = [
-        {"name": held.metadata.name, "version": held.metadata.version, "state": "READY", "reason": ""}
-        for held in models
-        if held.runtime is not None or held.build is not None
-    ]
-    document = orjson.dumps(listed)
-
-    async def index(scope: Scope, body: bytes) -> bytes:
-        # Triton's clients send none.
-        if body and not isinstance(json_object(body).get("ready", False), bool):
-            raise BadInput([Problem("ready", "must be true or false")])
-        return document
-
+def add_routes(router: APIRouter, models: ModelStore, repository: Path | None) -> None:
+    """Of a `repository`, models are unloaded; of a single artifact, it is read again."""
     router.add_api_route(
-        "/v2/repository/index", Endpoint(index), methods=["POST"], response_class=Response,
+        "/v2/repository/index", Endpoint(index(models)), methods=["POST"], response_class=Response,
         route_class_override=LeanRoute, name="repository_index", tags=TAGS,
         description="The versions of each model, the newest first.",
         openapi_extra=documentation.operation(
@@ -47,3 +53,89 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
             required=False,
         ),
     )  # fmt: skip
+    changes: dict[str, Changing] = {"load": load(models, repository), "unload": unload(models, repository)}
+    for name, change in changes.items():
+        router.add_api_route(
+            f"/v2/repository/models/{{name}}/{name}", change, methods=["POST"], response_class=Response, tags=TAGS,
+            name=name, openapi_extra=_described(models),
+        )  # fmt: skip
+
+
+def index(models: ModelStore) -> Callable[[Scope, bytes], Awaitable[bytes]]:
+    """Each version of each model is served, or the worker has none at all and nothing is."""
+    ready = [
+        {"name": held.metadata.name, "version": held.metadata.version, "state": "READY", "reason": ""}
+        for held in models
+        if held.runtime is not None or held.build is not None
+    ]
+    unloaded = [{"name": name, "version": "", "state": "UNAVAILABLE", "reason": "unloaded"} for name in models.unloaded]
+    documents = {False: orjson.dumps(ready + unloaded), True: orjson.dumps(ready)}
+
+    async def answer(scope: Scope, body: bytes) -> bytes:
+        # Triton's clients send none.
+        only_ready = json_object(body).get("ready", False) if body else False
+        if not isinstance(only_ready, bool):
+            raise BadInput([Problem("ready", "must be true or false")])
+        return documents[only_ready]
+
+    return answer
+
+
+def load(models: ModelStore, repository: Path | None) -> Changing:
+    async def answer(request: Request) -> Response:
+        """Loads a model, or reads it again; with it all others are read again, as by a reload."""
+        name = await _asked(request, models, repository)
+        await model_control(request.scope).change(name, unload=False)
+        return Response(status_code=200)
+
+    return answer
+
+
+def unload(models: ModelStore, repository: Path | None) -> Changing:
+    async def answer(request: Request) -> Response:
+        """No worker serves the model any more until it is loaded again, or the server starts again."""
+        name = await _asked(request, models, repository)
+        if name in models.unloaded:
+            return Response(status_code=200)
+        if repository is None:
+            raise ModelNotChanged("only those of MODEL_REPOSITORY can be unloaded")
+        if {held.metadata.name for held in models} <= {name}:
+            raise ModelNotChanged("it is the only one that is served")
+        await model_control(request.scope).change(name, unload=True)
+        # What comes yet on the connections of this worker, which is about to leave.
+        serving(request.scope).forget(name)
+        return Response(status_code=200)
+
+    return answer
+
+
+async def _asked(request: Request, models: ModelStore, repository: Path | None) -> str:
+    """The model's name; raises Forbidden, BadInput or UnknownModel."""
+    require(request.scope, "admin")
+    _check_body(await request.body())
+    name: str = request.path_params["name"]
+    known = {held.metadata.name for held in models} | set(models.unloaded)
+    there = repository is not None and addressable(name) and (repository / name).is_dir()
+    if name not in known and not there:
+        raise UnknownModel(version=False)
+    return name
+
+
+def _check_body(body: bytes) -> None:
+    """Raises BadInput where it would have other files or another configuration than the operator's."""
+    parameters: Any = json_object(body).get(PARAMETERS) if body else None
+    if parameters is None:
+        return
+    if not isinstance(parameters, dict):
+        raise BadInput([Problem(PARAMETERS, "must be an object")])
+    if any(name == "config" or name.startswith("file:") for name in parameters):
+        raise BadInput([Problem(PARAMETERS, "must have no config and no file: a model is loaded as it lies there")])
+
+
+def _described(models: ModelStore) -> Schema:
+    operation = documentation.operation(
+        takes=CHANGES, example={PARAMETERS: {}}, gives={}, refusals=REFUSALS, required=False
+    )  # fmt: skip
+    operation["responses"]["200"] = {"description": "So it is in every worker"}
+    names = [held.metadata.name for held in models] + list(models.unloaded)
+    return {**operation, "parameters": documentation.asked(REFUSALS, name=list(dict.fromkeys(names)))["parameters"]}

@@ -26,7 +26,7 @@ from app.runtimes.base import ModelMetadata
 from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
-SERVER = {"name": "forkcast", "version": "2", "extensions": ["binary_tensor_data"]}
+SERVER = {"name": "forkcast", "version": "2", "extensions": ["binary_tensor_data", "model_repository"]}
 # KServe's name of a model's only output.
 ALIASES = {"output-0": "predict"}
 MODEL = "/v2/models/{name}"

@@ -14,6 +14,8 @@ from app.runtimes.base import ModelMetadata, Output
 REFUSED: Schema = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 TOLD = {
     400: "A tensor is missing, unknown or has wrong values; `error` names it",
+    401: "An API key is needed",
+    403: "The API key has not the scope that this takes",
     404: "There is no such model",
     413: "The body is too large",
     415: "The body is compressed, by neither gzip nor deflate",

@@ -19,13 +19,15 @@ class Limits:
     What a worker holds its clients to.
 
     `header_seconds` is from the accept, or from a further request's first byte, to the end of the headers;
-    `request_seconds` bounds the arrival of a body, and the time that a client leaves its answer unread.
+    `request_seconds` bounds the arrival of a body, and the time that a client leaves its answer unread;
+    `control_seconds` is how long a model may take to be loaded or unloaded in all workers.
     """
 
     connections: int
     in_flight: int
     request_seconds: float
     header_seconds: float
+    control_seconds: float
     balanced: bool
     worker_sockets: Path | None
     worker_header: bool

@@ -18,8 +18,10 @@ from uvicorn.server import Server
 from app.processes.accept import BalancedAccept, Listener, Peers
 from app.processes.connection import Connection
 from app.processes.desk import Desk, Limits
+from app.processes.model_control import ModelControl
 from app.processes.refusals import refusal
 from app.processes.scoreboard import Place, Role, Scoreboard, State
+from app.processes.unloaded import unloaded_file
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -56,6 +58,9 @@ class Engine(Server):
 
     async def startup(self, sockets: Any = None) -> None:
         balanced = self._limits.balanced and self._place.role == Role.SERVE
+        self.lifespan.state["model_control"] = ModelControl(
+            self._scoreboard, self._place, unloaded_file, self._limits.control_seconds
+        )
         await super().startup(sockets=[] if balanced else sockets)
         if balanced:
             self._accept_balanced(sockets)

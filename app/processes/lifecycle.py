@@ -197,6 +197,8 @@ def limits(settings: Settings) -> Limits:
         in_flight=settings.max_in_flight,
         request_seconds=settings.request_timeout_seconds,
         header_seconds=min(HEADER_SECONDS, settings.request_timeout_seconds),
+        # A proof, the boot of new workers, and the leave of the former ones; one that was asked before may go first.
+        control_seconds=2 * (2 * settings.reload_timeout_seconds + settings.request_timeout_seconds + GRACE_SECONDS),
         balanced=settings.accept == "balanced",
         worker_sockets=settings.worker_sockets,
         worker_header=settings.worker_header == "on",

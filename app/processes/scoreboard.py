@@ -89,6 +89,8 @@ class Header(Block):
     """Why the last reload was refused, an `app.errors.Refusal`; 0 if it was not."""
     boot_seconds = _word(9)
     """How long workers that were forked last may take to boot: those that they replace go on meanwhile."""
+    control_seen = _word(10)
+    """The newest revision of the model control that a reload has acted upon, whether it was refused or not."""
 
 
 class Place(Block):

@@ -106,7 +106,8 @@ def paths(client: TestClient) -> set[str]:
 def test_the_document_has_each_version_once(serve: Serve) -> None:
     churn, reviews = "/models/churn", "/models/reviews"
     older = {f"{churn}/versions/9/predict", f"{churn}/versions/9/predict_batch", f"/v2{churn}/versions/9/infer"}
-    always = {"/v2/repository/index", f"/v1{churn}:predict", f"/v2{churn}/infer"}
+    repository = {"/v2/repository/index", "/v2/repository/models/{name}/load", "/v2/repository/models/{name}/unload"}
+    always = repository | {f"/v1{churn}:predict", f"/v2{churn}/infer"}
     unnamed = {"/predict", "/predict_batch", "/invocations"}
 
     assert paths(serve(CHURN[0])) == always | unnamed

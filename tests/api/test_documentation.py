@@ -61,7 +61,9 @@ def test_the_example_of_each_operation_is_answered(client_of: MakeClient, text_r
     client = client_of(text_runtime)
     document = client.get("/openapi.json").json()
 
-    for path in (path for path, operations in document["paths"].items() if "post" in operations):
+    # Without a key nobody changes what is served.
+    asked = [path for path in document["paths"] if not path.startswith("/v2/repository/models/")]
+    for path in (path for path in asked if "post" in document["paths"][path]):
         assert client.post(path, json=body_of(document, path)["example"]).status_code == 200
 
 

@@ -28,6 +28,10 @@ ERRORS: dict[type[errors.ForkcastError], errors.ForkcastError] = {
     errors.DeadlineExceeded: errors.DeadlineExceeded(),
     errors.CallerLeft: errors.CallerLeft(),
     errors.UnknownModel: errors.UnknownModel(version=False),
+    errors.NoApiKey: errors.NoApiKey(),
+    errors.Forbidden: errors.Forbidden("admin"),
+    errors.ModelNotChanged: errors.ModelNotChanged("it is the only one"),
+    errors.ControlBusy: errors.ControlBusy(),
     errors.NoTensor: errors.NoTensor(),
     errors.InferenceFailed: errors.InferenceFailed(),
 }
@@ -36,9 +40,11 @@ STATUSES = {
     errors.BadInput: (422, 400), errors.RefusedByModel: (422, 400), errors.BodyTooLarge: (413, 413),
     errors.ContentRejected: (400, 400), errors.ModelNotReady: (503, 503), errors.Overloaded: (503, 503),
     errors.DeadlineExceeded: (504, 504), errors.CallerLeft: (499, 499), errors.UnknownModel: (404, 404),
+    errors.NoApiKey: (401, 401), errors.Forbidden: (403, 403), errors.ModelNotChanged: (409, 400),
+    errors.ControlBusy: (503, 503),
     errors.NoTensor: (501, 501), errors.InferenceFailed: (500, 500),
 }  # fmt: skip
-RETRIED = (errors.ModelNotReady, errors.Overloaded)
+RETRIED = (errors.ModelNotReady, errors.Overloaded, errors.ControlBusy)
 
 
 def scope_of(path: str) -> Scope:

@@ -140,7 +140,7 @@ def start() -> Iterator[StartEngine]:
         def started(graceful_seconds: float = SOON_SECONDS, keep_alive_seconds: float = 75, **given: Any) -> Running:
             usual = {
                 "connections": 100, "in_flight": 100, "request_seconds": 30.0, "header_seconds": 30.0,
-                "balanced": True, "worker_sockets": None, "worker_header": True,
+                "control_seconds": 30.0, "balanced": True, "worker_sockets": None, "worker_header": True,
             }  # fmt: skip
             running = Running(Limits(**{**usual, **given}), graceful_seconds, keep_alive_seconds)
             stack.callback(running.listener.close)

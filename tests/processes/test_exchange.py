@@ -20,8 +20,8 @@ from app.processes.scoreboard import Role, Scoreboard
 SOON_SECONDS = 10.0
 LARGE_BYTES = 2**23
 LIMITS = Limits(
-    connections=9, in_flight=9, request_seconds=30.0, header_seconds=30.0, balanced=False, worker_sockets=None,
-    worker_header=False,
+    connections=9, in_flight=9, request_seconds=30.0, header_seconds=30.0, control_seconds=30.0, balanced=False,
+    worker_sockets=None, worker_header=False,
 )  # fmt: skip
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")

@@ -1,0 +1,96 @@
+"""How a worker has models loaded and unloaded in all of them: a file says which, and the arbiter reloads."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.errors import ControlBusy, DeadlineExceeded, ModelNotChanged, Refusal
+from app.processes.scoreboard import Place, Role, Scoreboard, State
+from app.processes.unloaded import Unloaded, read_unloaded, write_unloaded
+
+STEP_SECONDS = 0.02
+LOCK = "unloaded.lock"
+
+
+class ModelControl:
+    """
+    A worker's: one change at a time, whichever worker is asked for it.
+
+    `seconds` is how long a change may take, from the proof of the models that stay to the last worker's leave.
+    """
+
+    def __init__(self, scoreboard: Scoreboard, place: Place, find_file: Callable[[], Path], seconds: float) -> None:
+        self._scoreboard = scoreboard
+        self._place = place
+        self._find_file = find_file
+        self._seconds = seconds
+
+    async def change(self, name: str, *, unload: bool) -> None:
+        """
+        Answers once it is so in every worker, of which this one is about to leave.
+
+        Raises ModelNotChanged where the reload is refused, ControlBusy where another one comes before, and
+        DeadlineExceeded where it takes too long.
+        """
+        limit = time.monotonic() + self._seconds
+        file = self._find_file()
+        with _alone(file.with_name(LOCK)):
+            former = read_unloaded(file)
+            names = former.names | {name} if unload else former.names - {name}
+            wanted = Unloaded(former.revision + 1, names)
+            self._check_present()
+            write_unloaded(file, wanted)
+            os.kill(self._scoreboard.header.arbiter, signal.SIGHUP)
+            while self._scoreboard.header.control_seen < wanted.revision:
+                # The arbiter waits for the leave of this worker, and hears of no further reload before.
+                self._check_present()
+                await _step(limit)
+            refusal = Refusal(self._scoreboard.header.last_refusal)
+            if refusal is not Refusal.NONE:
+                write_unloaded(file, Unloaded(wanted.revision + 1, former.names))
+            # A refused reload replaces the workers too: who asks again is to find one that stays.
+            while not self._is_everywhere():
+                await _step(limit)
+        if refusal is not Refusal.NONE:
+            raise ModelNotChanged(f"the reload was refused, {refusal.outcome}")
+
+    def _check_present(self) -> None:
+        """Raises ControlBusy where this worker is of those that a reload replaces."""
+        if self._place.generation < self._scoreboard.header.generation:
+            raise ControlBusy
+
+    def _is_everywhere(self) -> bool:
+        """Whether the workers of a later generation serve alone, but for what this one still answers."""
+        header, workers = self._scoreboard.header, self._scoreboard.workers()
+        serving = [worker for worker in workers if worker.role is Role.SERVE]
+        newest = [worker for worker in serving if worker.generation > self._place.generation]
+        warm = sum(worker.state is State.READY and worker.generation == header.generation for worker in newest)
+        others_left = not any(
+            worker.generation <= self._place.generation and worker.slot != self._place.slot for worker in serving
+        )
+        return warm >= header.wanted and others_left and self._place.state == State.DRAINING
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Raises ControlBusy where another change is under way; the kernel lets go of the lock if this worker dies."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ControlBusy from None
+    finally:
+        os.close(descriptor)
+
+
+async def _step(limit: float) -> None:
+    """Raises DeadlineExceeded."""
+    if time.monotonic() > limit:
+        raise DeadlineExceeded
+    await asyncio.sleep(STEP_SECONDS)
