@@ -18,6 +18,11 @@ include-path-regex = "/infer$|^/invocations$"
 warnings = false
 [operations.checks]
 positive_data_acceptance.enabled = false
+
+# Without a key each is refused.
+[[operations]]
+include-path-regex = "/(un)?load$"
+warnings = false
 """
 
 
