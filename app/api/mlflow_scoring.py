@@ -16,9 +16,9 @@ from starlette.types import Scope
 
 from app.api import mlflow_documentation as documentation
 from app.api.deps import Key, caller, serving
-from app.api.lean_route import Answering, Endpoint, LeanRoute
+from app.api.lean_route import Answering
 from app.api.mlflow_bodies import read
-from app.api.unnamed_model import not_ready, several_models
+from app.api.unnamed_model import add_invocations
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
 
@@ -30,22 +30,10 @@ Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def add_routes(router: APIRouter, models: ModelStore) -> None:
     """They name no model: where there are several, their answer says where each is."""
-    default = models.default
-    if default is not None:
-        _add(router, score(default.metadata), documentation.scoring(default.metadata))
-    else:
-        _add(router, several_models if list(models) else not_ready, None)
+    add_invocations(router, models, answering=score, described=documentation.scoring, tags=TAGS)
     answers: dict[str, Answer] = {"/ping": ping, "/version": version}
     for path, answer in answers.items():
         router.add_api_route(path, answer, response_class=Response, tags=TAGS)
-
-
-def _add(router: APIRouter, answering: Answering, described: dict[str, Any] | None) -> None:
-    router.add_api_route(
-        "/invocations", Endpoint(answering), methods=["POST"], response_class=Response, route_class_override=LeanRoute,
-        tags=TAGS, name="invocations", description="One prediction for each instance, in their order.",
-        include_in_schema=described is not None, openapi_extra=described,
-    )  # fmt: skip
 
 
 def score(model: ModelMetadata) -> Answering:

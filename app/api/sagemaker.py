@@ -17,10 +17,10 @@ from starlette.types import Scope
 
 from app.api import documentation
 from app.api.deps import caller, serving
-from app.api.lean_route import Answering, Endpoint, LeanRoute, Reply
+from app.api.lean_route import Answering, Reply
 from app.api.mlflow_documentation import REFUSALS, TYPE_REFUSED, predictions
 from app.api.sagemaker_data import CSV, JSON, NPY, encoded, from_npy, rows_of
-from app.api.unnamed_model import not_ready, several_models
+from app.api.unnamed_model import add_invocations
 from app.errors import BadInput, Problem
 from app.model_store import ModelStore
 from app.predictor import Answer, Predictor
@@ -35,20 +35,8 @@ ANY_TYPE = ("*/*", "application/*")
 
 def add_routes(router: APIRouter, models: ModelStore) -> None:
     """In place of MLflow's, which have the same addresses."""
-    default = models.default
-    if default is not None:
-        _add(router, invoke(default.metadata), described(default.metadata))
-    else:
-        _add(router, several_models if list(models) else not_ready, None)
+    add_invocations(router, models, answering=invoke, described=described, tags=TAGS)
     router.add_api_route("/ping", ping, response_class=Response, tags=TAGS)
-
-
-def _add(router: APIRouter, answering: Answering, operation: dict[str, Any] | None) -> None:
-    router.add_api_route(
-        "/invocations", Endpoint(answering), methods=["POST"], response_class=Response, route_class_override=LeanRoute,
-        tags=TAGS, name="invocations", description="One prediction for each instance, in their order.",
-        include_in_schema=operation is not None, openapi_extra=operation,
-    )  # fmt: skip
 
 
 def invoke(model: ModelMetadata) -> Answering:
