@@ -1,12 +1,9 @@
 """The Open Inference Protocol in process: models of each kind, JSON and bytes, and what is refused."""
 
 import struct
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import orjson
 import pytest
@@ -15,15 +12,15 @@ from starlette.testclient import TestClient
 from app.column import Column
 from app.errors import RefusedByModel
 from app.input_schema import TableInput, TextInput
-from app.runtimes import load_runtime
 from app.runtimes.base import Predictions
 from app.runtimes.sklearn_labels import classes_of_labels
 from tests.api.test_native import Fake
+from tests.api.test_outputs import Serve, serve
 from tests.conftest import MakeClient
 from tests.runtimes import models
 from tests.runtimes.models import Model
 
-Serve = Callable[..., TestClient]
+__all__ = ["serve"]
 NUMBERS = TableInput(tuple(Column(f"x{index}") for index in range(3)), {"x0": 1.0, "x1": 2.0, "x2": 3.0})
 NULLABLE = TableInput(
     (Column("age", nullable=True), Column("city", "string", nullable=True)), {"age": 1.0, "city": "a"}
@@ -68,17 +65,6 @@ class Likely(Fake):
     def __init__(self, inputs: Any) -> None:
         super().__init__(inputs)
         self.metadata = replace(self.metadata, outputs=("predict", "predict_proba"))
-
-
-@pytest.fixture
-def serve(client_of: MakeClient, tmp_path: Path) -> Serve:
-    """A model of the table of all kinds, served from an artifact."""
-
-    def start(model: Model, **settings: Any) -> TestClient:
-        joblib.dump(model.artifact, tmp_path / "churn.joblib")
-        return client_of(load_runtime(str(tmp_path / "churn.joblib"), pin=None, max_bytes=2**24), **settings)
-
-    return start
 
 
 def infer(client: TestClient, *tensors: dict[str, Any], name: str = "fake", **members: Any) -> Any:
