@@ -17,8 +17,9 @@ EXAMPLES: dict[Kind, Any] = {
 }  # fmt: skip
 # Trees compute in single precision: a larger number is refused here by its name rather than inside the model.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
-# Up to it a double holds every whole number, so that what is taken is what was sent.
-LARGEST_INTEGER = 2**53
+TOLD = {LARGEST_NUMBER: "3.4e38"}
+# Up to it each whole number has a double of its own, so that what is taken is what was sent.
+LARGEST_INTEGER = 2**53 - 1
 MOST_TEXT_CHARACTERS = 10_000
 # In the place of a value that a caller may leave away, where null is none of the column's.
 ABSENT = object()
@@ -54,8 +55,8 @@ class Column:
             if type(value) not in (int, float):
                 return "must be a number"
             # Written so that NaN is refused as well.
-            if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-                return "must be a finite number of at most 3.4e38"
+            if not -self.largest <= value <= self.largest:
+                return f"must be a finite number of at most {TOLD.get(self.largest, self.largest)}"
             if self.whole and not self._is_integer(value):
                 return self._told_as_integer
         elif self.kind == "integer":
@@ -80,8 +81,15 @@ class Column:
         """Whether it is declared as a type without fractions."""
         return self.dtype is not None and np.dtype(self.dtype).kind in "iu"
 
+    @property
+    def largest(self) -> float:
+        """What its declared type holds, if that is less than single precision."""
+        return float(np.finfo(np.float16).max) if self.dtype == "float16" else LARGEST_NUMBER
+
     def holds(self, numbers: Array) -> bool:
-        """Whether all of these are integers that it takes."""
+        """Whether its declared type has all of these."""
+        if not self.whole:
+            return not (np.abs(numbers) > self.largest).any()
         least, most = self.bounds or (-LARGEST_INTEGER, LARGEST_INTEGER)
         return bool(((numbers >= least) & (numbers <= most) & (numbers % 1 == 0)).all())
 

@@ -118,7 +118,7 @@ class TableInput:
         """Finite ones, a row an instance, as the columns' types hold them; None where one of them does not."""
         if not self._typed:
             return numbers
-        if any(column.whole and not column.holds(numbers[:, index]) for index, column in self._typed):
+        if not all(column.holds(numbers[:, index]) for index, column in self._typed):
             return None
         own = numbers.copy()
         for index, column in self._typed:

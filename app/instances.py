@@ -50,13 +50,17 @@ def concatenate(blocks: Sequence[Instances]) -> Instances:
     return np.concatenate(blocks)  # type: ignore[arg-type]
 
 
-def writable(instances: Instances) -> Instances:
-    """The block itself where all of it may be changed in its place, else a copy."""
+def is_writable(instances: Instances) -> bool:
+    """Whether all of it may be changed in its place."""
+    columns = instances.values() if isinstance(instances, dict) else [instances]
+    return all(column.flags.writeable for column in columns if isinstance(column, np.ndarray))
+
+
+def copied(instances: Instances) -> Instances:
+    """The rows, in memory of their own."""
     if isinstance(instances, dict):
-        if all(column.flags.writeable for column in instances.values()):
-            return instances
         return {name: column.copy() for name, column in instances.items()}
-    return instances.copy() if isinstance(instances, np.ndarray) and not instances.flags.writeable else instances
+    return instances.copy()
 
 
 def texts(instances: Instances) -> list[str]:

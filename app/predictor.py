@@ -84,7 +84,7 @@ class Predictor:
 
         Raises BadInput, RefusedByModel, ContentRejected, DeadlineExceeded, CallerLeft or InferenceFailed.
         """
-        self._check_count(len(instances), field)
+        self.check_count(len(instances), field)
         runtime = self._runtime
         rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
         self._content_filter.check(block.texts(rows))
@@ -101,17 +101,20 @@ class Predictor:
 
         What one prediction has, its label and its probabilities, is predicted once.
         """
-        self._check_count(len(tensors[0].values), tensors[0].at)
+        self.check_count(len(tensors[0].values), tensors[0].at)
         runtime = self._runtime
         rows = block_of(runtime.metadata.inputs, tensors)
         self._content_filter.check(block.texts(rows))
+        if len(set(outputs)) < len(outputs):
+            raise BadInput([Problem("outputs", "has one of them twice")])
         count = block.count(rows)
         known = [self._known_output(each, count, f"outputs[{index}].name") for index, each in enumerate(outputs)]
-        predicted: dict[Runtime, Predictions] = {}
-        for each in known:
-            computing = self._computed.get(each, runtime)
-            if computing not in predicted:
-                predicted[computing] = await self._run(computing, rows, caller)
+        computing = list(dict.fromkeys(self._computed.get(each, runtime) for each in known))
+        # One may change in its place what it is given.
+        blocks = [rows, *(block.copied(rows) for _ in computing[1:])]
+        predicted = {
+            each: await self._run(each, own, caller) for each, own in zip(computing, reversed(blocks), strict=True)
+        }
         return [Answer(runtime.metadata, predicted[self._computed.get(each, runtime)], each) for each in known]
 
     async def _run(self, runtime: Runtime, rows: Instances, caller: Caller) -> Predictions:
@@ -119,12 +122,12 @@ class Predictor:
         try:
             return await self._executor.run(runtime, rows, caller)
         except RefusedByModel:
-            own = block.writable(rows)
-            if own is rows:
+            if block.is_writable(rows):
                 raise
-            return await self._executor.run(runtime, own, caller)
+            return await self._executor.run(runtime, block.copied(rows), caller)
 
-    def _check_count(self, rows: int, field: str) -> None:
+    def check_count(self, rows: int, field: str) -> None:
+        """Raises BadInput where the caller's field has none, or too many."""
         if not 1 <= rows <= self._most_rows:
             raise BadInput([Problem(field, f"must have 1 to {self._most_rows} items, not {rows}")])
 

@@ -95,8 +95,12 @@ def _by_name(inputs: TableInput, tensors: Sequence[Tensor]) -> Instances:
 
 def _renamed(inputs: TableInput, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """Columns that have no names of their own may come by any, in their order."""
-    known = {tensor.name for tensor in tensors} == set(inputs.names)
-    if known or not inputs.unnamed or len(tensors) != len(inputs.columns):
+    names = {tensor.name for tensor in tensors}
+    if (
+        not inputs.unnamed
+        or not names.isdisjoint(inputs.names)
+        or not len(tensors) == len(names) == len(inputs.columns)
+    ):
         return tensors
     return [replace(tensor, name=name) for tensor, name in zip(tensors, inputs.names, strict=True)]
 
@@ -130,7 +134,7 @@ def array_of(column: Column, values: Array, where: Where) -> Array:
     """A column's checked values, as in a block; raises BadInput."""
     plainly_number = column.kind == "number" and column.categories is None
     numbers = _finite(values) if plainly_number else None
-    if numbers is not None and (not column.whole or column.holds(numbers)):
+    if numbers is not None and (column.dtype is None or column.holds(numbers)):
         return column.rounded(numbers)
     plain = [None if value != value else value for value in values.tolist()]
     refuse(
@@ -157,17 +161,28 @@ def _block(inputs: TableInput, columns: dict[str, Array]) -> Instances:
 
 def array_of_values(values: Sequence[Any]) -> Array:
     """A model's answers, an instance a row: numbers, booleans, or objects that are texts; raises NoTensor."""
-    try:
-        array = np.array(values)
-    except ValueError:
-        raise NoTensor from None
-    if array.dtype.kind == "U" and _all_texts(values):
-        return array.astype(object)
-    if array.dtype.kind not in "iufb":
+    elements, shape = _flattened(list(values))
+    kinds = set(map(type, elements))
+    if kinds == {str}:
+        # numpy would give each the room of the longest.
+        array = np.empty(len(elements), dtype=object)
+        array[:] = elements
+        return array.reshape(shape)
+    if not kinds or not (kinds == {bool} or kinds <= {int, float}):
         raise NoTensor
-    return array
+    array = np.array(elements)
+    if array.dtype.kind not in "biuf":
+        raise NoTensor
+    return array.reshape(shape)
 
 
-def _all_texts(values: Sequence[Any]) -> bool:
-    """Where numpy would make one of 1 and of true as well."""
-    return all(_all_texts(each) if type(each) is list else type(each) is str for each in values)
+def _flattened(elements: list[Any]) -> tuple[list[Any], list[int]]:
+    """The elements of lists that are nested alike, and how many each has; raises NoTensor for others."""
+    shape = [len(elements)]
+    while elements and type(elements[0]) is list:
+        size = len(elements[0])
+        if not all(type(each) is list and len(each) == size for each in elements):
+            raise NoTensor
+        shape.append(size)
+        elements = [item for each in elements for item in each]
+    return elements, shape

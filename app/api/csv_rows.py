@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,19 +15,20 @@ MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
 })  # fmt: skip
+INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 FLAGS = {**BOOLEANS, "1": True, "0": False}
 
 
-def rows_of_csv(body: bytes, inputs: InputSchema) -> tuple[list[str], list[list[Any]]]:
-    """The names in the first line, and the rows; raises BadInput."""
-    names, *rows = cells(body) or [[]]
+def rows_of_csv(names: Sequence[str], lines: Sequence[list[str]], inputs: InputSchema) -> list[list[Any]]:
+    """The lines by the types of the columns that have these names."""
     if not isinstance(inputs, TableInput):
-        return names, list(rows)
+        return list(lines)
     kinds = {column.name: column.kind for column in inputs.columns}
     # Those of an array may have any names.
     any_names = inputs.unnamed and not kinds.keys() <= set(names)
-    return names, _read(rows, [READINGS[kinds.get(name, "numeric" if any_names else "string")] for name in names])
+    return _read(lines, [READINGS[kinds.get(name, "numeric" if any_names else "string")] for name in names])
 
 
 def cells(body: bytes) -> list[list[str]]:
@@ -52,10 +54,11 @@ def number(cell: str) -> Any:
     """The cell itself where it is none: whoever checks values says so."""
     if cell in MISSING:
         return None
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+    told = cell.strip()
+    if INTEGER.fullmatch(told):
+        return int(told)
+    # Python would take more for a number: 1_000, and digits of any alphabet.
+    return float(told) if NUMBER.fullmatch(told) else cell
 
 
 def _boolean(cell: str) -> Any:

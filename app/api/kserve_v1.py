@@ -47,7 +47,7 @@ def _add_predict(router: APIRouter, model: ModelMetadata) -> None:
         route_class_override=LeanRoute, name=path.strip("/"), tags=TAGS,
         description="One prediction for each instance, in their order.",
         openapi_extra=documentation.operation(
-            takes=part({"instances": instances}, ["instances"]), example={"instances": [model.inputs.example]},
+            takes=part({INSTANCES: instances}, [INSTANCES]), example={INSTANCES: [model.inputs.example]},
             gives=part({"predictions": predictions}, ["predictions"]), refusals=REFUSALS,
         ),
     )  # fmt: skip
@@ -55,11 +55,11 @@ def _add_predict(router: APIRouter, model: ModelMetadata) -> None:
 
 def predict(model: Key) -> Answering:
     async def answer(scope: Scope, body: bytes) -> bytes:
+        predictor = serving(scope).predictor(model)
         # Other servers have members of their own beside the instances.
         instances = json_object(body).get(INSTANCES)
         if not isinstance(instances, list):
             raise BadInput([Problem(INSTANCES, "must be a list")])
-        predictor = serving(scope).predictor(model)
         answered = await predictor.predict(instances, INSTANCES, caller(scope), listed=True)
         return orjson.dumps({"predictions": list(map(unnamed, answered.predictions.values))})
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.api.csv_rows import rows_of_csv
+from app.api.csv_rows import cells, rows_of_csv
 from app.api.json_bodies import json_object
 from app.errors import BadInput, Problem
 from app.input_schema import InputSchema, TableInput
 from app.parameters import checked
-from app.runtimes.base import ModelMetadata
+from app.predictor import Predictor
 
 JSON, CSV = "application/json", "text/csv"
 CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -32,12 +33,14 @@ class Scoring:
     parameters: Mapping[str, Any]
 
 
-def read(scope: Scope, body: bytes, model: ModelMetadata) -> Scoring:
+def read(scope: Scope, body: bytes, predictor: Predictor) -> Scoring:
     """Raises BadInput, and HTTPException for what is neither JSON nor CSV."""
-    inputs = model.inputs
+    model, inputs = predictor.model, predictor.model.inputs
     media_type = _media_type(scope["state"]["headers"].get(b"content-type", JSON.encode()))
     if media_type == CSV:
-        names, rows = rows_of_csv(body, inputs)
+        names, *lines = cells(body) or [[]]
+        predictor.check_count(len(lines), "body")
+        rows = rows_of_csv(names, lines, inputs)
         return Scoring(_fitting(_named(names, rows, "body"), inputs), "body", {})
     document = _json_object(body)
     given = [form for form in FORMS if form in document]
@@ -46,7 +49,10 @@ def read(scope: Scope, body: bytes, model: ModelMetadata) -> Scoring:
     # A model without parameters passes over what it is given, as MLflow's does.
     parameters = checked(model.parameters, document.get("params"), "params") if model.parameters else {}
     field, rows_of = FORMS[given[0]]
-    return Scoring(_fitting(rows_of(document[given[0]]), inputs), field, parameters)
+    instances = rows_of(document[given[0]])
+    # Before they are made larger.
+    predictor.check_count(len(instances), field)
+    return Scoring(_fitting(instances, inputs), field, parameters)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -56,7 +62,9 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except HTTPException as error:
         try:
             document = json.loads(body.decode("utf-8-sig"), parse_constant=CONSTANTS.get)
-        except (ValueError, RecursionError):
+            # It takes half a character for one, and whole numbers of any length.
+            orjson.dumps(document)
+        except (ValueError, TypeError, RecursionError):
             raise error from None
     if not isinstance(document, dict):
         raise BadInput([Problem("body", "must be a JSON object")])
@@ -146,7 +154,7 @@ def _fitting(rows: list[Any], inputs: InputSchema) -> list[Any]:
         return [_only(row) for row in rows]
     known = frozenset(inputs.names)
     if inputs.unnamed:
-        rows = [list(row.values()) if isinstance(row, dict) and not known <= row.keys() else row for row in rows]
+        rows = _by_position(rows, known)
     if len(known) == 1:
         rows = [row if isinstance(row, list | dict) else [row] for row in rows]
     rows = [
@@ -158,14 +166,31 @@ def _fitting(rows: list[Any], inputs: InputSchema) -> list[Any]:
     return _filled(rows, inputs)
 
 
+def _by_position(rows: list[Any], known: frozenset[str]) -> list[Any]:
+    """Objects whose names are none of the `known` as lists, in the order of the first; raises BadInput for others."""
+    first = rows[0] if rows else None
+    if not isinstance(first, dict) or not known.isdisjoint(first):
+        return rows
+    names = first.keys()
+    wrong = next((index for index, row in enumerate(rows) if not isinstance(row, dict) or row.keys() != names), None)
+    if wrong is not None:
+        raise BadInput([Problem(f"row {wrong}", "has other columns than the first")])
+    return [[row[name] for name in names] for row in rows]
+
+
 def _filled(rows: list[Any], inputs: TableInput) -> list[Any]:
     """What some of the rows do not have, and others do, is null there if it may be."""
     names = {frozenset(row) for row in rows if isinstance(row, dict)}
     if len(names) < 2:
         return rows
     present = frozenset.union(*names)
-    absent = {column.name: None for column in inputs.columns if column.nullable and column.name in present}
-    return [{**absent, **row} if isinstance(row, dict) else row for row in rows]
+    nullable = frozenset(column.name for column in inputs.columns if column.nullable and column.name in present)
+    needed = frozenset(inputs.names) - nullable
+    # As lists, which take little room: there may be many rows of few values.
+    return [
+        [row.get(name) for name in inputs.names] if isinstance(row, dict) and needed <= row.keys() else row
+        for row in rows
+    ]
 
 
 def _only(row: Any) -> Any:

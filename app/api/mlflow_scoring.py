@@ -43,7 +43,7 @@ def score(model: ModelMetadata) -> Answering:
 
     async def answer(scope: Scope, body: bytes) -> bytes:
         predictor = serving(scope).predictor(key)
-        scoring = read(scope, body, model)
+        scoring = read(scope, body, predictor)
         answered = await predictor.predict(
             scoring.instances,
             scoring.field,

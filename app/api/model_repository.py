@@ -62,23 +62,29 @@ def add_routes(router: APIRouter, models: ModelStore, repository: Path | None) -
 
 
 def index(models: ModelStore) -> Callable[[Scope, bytes], Awaitable[bytes]]:
-    """Each version of each model is served, or the worker has none at all and nothing is."""
-    ready = [
-        {"name": held.metadata.name, "version": held.metadata.version, "state": "READY", "reason": ""}
-        for held in models
-        if held.runtime is not None or held.build is not None
-    ]
-    unloaded = [{"name": name, "version": "", "state": "UNAVAILABLE", "reason": "unloaded"} for name in models.unloaded]
-    documents = {False: orjson.dumps(ready + unloaded), True: orjson.dumps(ready)}
+    """Each version of each model is served, or the worker could not have one of them, and has none."""
+    held = [(each.metadata.name, each.metadata.version) for each in models]
+    unloaded = [listed(name, "", "UNAVAILABLE", "unloaded") for name in models.unloaded]
+    ready = [listed(*each, "READY", "") for each in held]
+    none = [listed(*each, "UNAVAILABLE", "no model is ready") for each in held]
+    # By whether there are models, and only those that are ready are asked for.
+    documents = {
+        (True, False): orjson.dumps(ready + unloaded), (True, True): orjson.dumps(ready),
+        (False, False): orjson.dumps(none + unloaded), (False, True): b"[]",
+    }  # fmt: skip
 
     async def answer(scope: Scope, body: bytes) -> bytes:
         # Triton's clients send none.
         only_ready = json_object(body).get("ready", False) if body else False
         if not isinstance(only_ready, bool):
             raise BadInput([Problem("ready", "must be true or false")])
-        return documents[only_ready]
+        return documents[serving(scope).state == "ready", only_ready]
 
     return answer
+
+
+def listed(name: str, version: str, state: str, reason: str) -> dict[str, str]:
+    return {"name": name, "version": version, "state": state, "reason": reason}
 
 
 def load(models: ModelStore, repository: Path | None) -> Changing:

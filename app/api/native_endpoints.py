@@ -10,6 +10,7 @@ from app.api.deps import Key, caller, serving
 from app.api.json_bodies import Body, Form, OutputBody, read
 from app.api.lean_route import Answering
 from app.api.native_answers import prediction, signed
+from app.runtimes.base import unnamed
 
 
 class TextBody(OutputBody):
@@ -69,6 +70,6 @@ def predict_sentiment(model: Key) -> Answering:
         text, _ = read(scope, body, REVIEW)
         predictor = serving(scope).predictor(model)
         answer = await predictor.predict([text], REVIEW.field, caller(scope), listed=False)
-        return orjson.dumps({"sentiment": answer.predictions.values[0]})
+        return orjson.dumps({"sentiment": unnamed(answer.predictions.values[0])})
 
     return predict

@@ -18,6 +18,7 @@ from app.tensors import Tensor
 
 LENGTH_HEADER = b"inference-header-content-length"
 DECIMAL = frozenset(b"0123456789")
+MOST_DIGITS = 19
 MOST_ID_CHARACTERS = 1024
 Parameters = dict[str, Any]
 
@@ -44,8 +45,8 @@ class RequestOutput(Part):
 class InferenceRequest(Part):
     id: Annotated[str, Field(max_length=MOST_ID_CHARACTERS)] | None = None
     parameters: Parameters | None = None
-    inputs: Annotated[list[RequestInput], Field(min_length=1)]
-    outputs: list[RequestOutput] | None = None
+    inputs: Annotated[list[RequestInput], Field(min_length=1, fail_fast=True)]
+    outputs: Annotated[list[RequestOutput], Field(fail_fast=True)] | None = None
 
 
 REQUEST = TypeAdapter(InferenceRequest)
@@ -102,7 +103,7 @@ def _whole(body: bytes, inputs: InputSchema) -> Tensor:
 
 def _header_length(declared: bytes, body: bytes) -> int:
     """Of the JSON that the tensors' bytes follow."""
-    if not declared or not DECIMAL.issuperset(declared) or not 0 < int(declared) <= len(body):
+    if not 1 <= len(declared) <= MOST_DIGITS or not DECIMAL.issuperset(declared) or not 0 < int(declared) <= len(body):
         reason = "must be the number of bytes of the JSON at the body's beginning"
         raise BadInput([Problem("Inference-Header-Content-Length", reason)])
     return int(declared)
@@ -125,7 +126,7 @@ def _tensors(request: InferenceRequest, raw: memoryview) -> list[Tensor]:
             values = tensor_data.from_bytes(each.datatype, each.shape, raw[start : start + size], at)
             start += size
         content_type = (each.parameters or {}).get("content_type")
-        if content_type in CONTENT:
+        if isinstance(content_type, str) and content_type in CONTENT:
             values = _converted(values, CONTENT[content_type], at)
         tensors.append(Tensor(each.name, values, at))
     if start != len(raw):

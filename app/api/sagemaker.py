@@ -59,7 +59,7 @@ async def _predicted(predictor: Predictor, content_type: str, body: bytes, scope
     if content_type == NPY:
         [answered] = await predictor.infer([from_npy(body)], [scored], caller(scope))
         return answered
-    rows = rows_of(body, content_type, predictor.model.inputs)
+    rows = rows_of(body, content_type, predictor)
     output = None if scored == "predict" else scored
     return await predictor.predict(rows, "body", caller(scope), listed=True, output=output)
 
@@ -113,4 +113,5 @@ def described(model: ModelMetadata) -> dict[str, Any]:
         NPY: {"schema": {"type": "string", "format": "binary"}},
     }
     operation["responses"]["415"] = TYPE_REFUSED
+    operation["responses"]["406"] = {**documentation.refused(REFUSALS, 400)["400"], "description": "No such type"}
     return operation

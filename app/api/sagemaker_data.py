@@ -11,19 +11,27 @@ from numpy.lib import format as npy
 from starlette.exceptions import HTTPException
 
 from app.api.csv_rows import READINGS, cells
-from app.errors import BadInput, Problem
+from app.errors import BadInput, NoTensor, Problem
 from app.input_schema import InputSchema, TableInput
 from app.instances import Array
-from app.predictor import Answer
+from app.predictor import Answer, Predictor
 from app.tensors import Tensor
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
+LAST_CHARACTER = 0x10FFFF
+SURROGATES = 0xD800, 0xDFFF
+# Of a file of texts, of which each takes the room of the longest.
+MOST_CHARACTERS = 2**24
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def rows_of(body: bytes, content_type: str, inputs: InputSchema) -> list[Any]:
+def rows_of(body: bytes, content_type: str, predictor: Predictor) -> list[Any]:
     """The instances of JSON or CSV; raises BadInput, and HTTPException for what is not JSON."""
-    return _csv(body, inputs) if content_type == CSV else _json(body)
+    if content_type != CSV:
+        return _json(body)
+    lines = cells(body)
+    predictor.check_count(len(lines), "body")
+    return _csv(lines, predictor.model.inputs)
 
 
 def _json(body: bytes) -> list[Any]:
@@ -38,9 +46,8 @@ def _json(body: bytes) -> list[Any]:
     return rows
 
 
-def _csv(body: bytes, inputs: InputSchema) -> list[Any]:
+def _csv(lines: list[list[str]], inputs: InputSchema) -> list[Any]:
     """A line an instance, its cells in the order of the columns; a row of another length stays so."""
-    lines = cells(body)
     if not isinstance(inputs, TableInput):
         return [line[0] if len(line) == 1 else line for line in lines]
     readings = [READINGS[column.kind] for column in inputs.columns]
@@ -59,10 +66,21 @@ def from_npy(body: bytes) -> Tensor:
         if not shape or min(shape) < 0 or dtype.kind not in "biufU" or len(data) != prod(shape) * dtype.itemsize:
             raise ValueError("neither numbers, booleans nor strings, or not as many as it says")
         array = np.frombuffer(data, dtype).reshape(shape, order="F" if by_columns else "C")
-    except (ValueError, KeyError, SyntaxError, OverflowError, RecursionError, MemoryError):
+        if dtype.kind == "U":
+            array = _texts(array)
+    # numpy evaluates the header as Python, and raises whatever that does.
+    except Exception:
         reason = "must be an array of numbers, booleans or strings in numpy's format, an instance a row"
         raise BadInput([Problem("body", reason)]) from None
-    return Tensor("", array.astype(object) if dtype.kind == "U" else array, "body")
+    return Tensor("", array, "body")
+
+
+def _texts(array: Array) -> Array:
+    """Raises ValueError for what is no character: Python's strings would hold it, and fail somewhere else."""
+    points = np.ascontiguousarray(array).view(np.dtype("U1")).view(array.dtype.byteorder.replace("|", "=") + "u4")
+    if ((points > LAST_CHARACTER) | ((points >= SURROGATES[0]) & (points <= SURROGATES[1]))).any():
+        raise ValueError("not a character")
+    return array.astype(object)
 
 
 def encoded(answer: Answer, media_type: str) -> bytes:
@@ -80,5 +98,9 @@ def encoded(answer: Answer, media_type: str) -> bytes:
 
 
 def _plain(array: Array) -> Array:
-    """Texts have a type of their own in a file."""
-    return array.astype(np.str_) if array.dtype == object else array
+    """Texts have a type of their own in a file; raises NoTensor where they would take too much room."""
+    if array.dtype != object:
+        return array
+    if array.size * max(map(len, array.ravel()), default=0) > MOST_CHARACTERS:
+        raise NoTensor
+    return array.astype(np.str_)

@@ -21,10 +21,11 @@ TEXTS = "BYTES"
 HALF_SINGLE = "BF16"
 DATATYPES = (*DTYPES, TEXTS, HALF_SINGLE)
 # Of what is answered.
-ANSWERED = ("BOOL", "INT64", "FP64", TEXTS)
+ANSWERED = ("BOOL", "INT64", "UINT64", "FP64", TEXTS)
 LENGTH_BYTES = 4
 # Of how many axes numpy's arrays are at most.
 MOST_AXES = 32
+MOST_ELEMENTS = 2**31
 NONE = type(None)
 
 
@@ -78,7 +79,7 @@ def as_bytes(array: Array) -> bytes:
 
 def datatype_of(array: Array) -> str:
     """One of those ANSWERED."""
-    return {"i": "INT64", "u": "INT64", "f": "FP64", "b": "BOOL"}.get(array.dtype.kind, TEXTS)
+    return {"i": "INT64", "u": "UINT64", "f": "FP64", "b": "BOOL"}.get(array.dtype.kind, TEXTS)
 
 
 def _flat(data: Any, at: str) -> list[Any]:
@@ -93,8 +94,9 @@ def _flat(data: Any, at: str) -> list[Any]:
 
 
 def _count(shape: Sequence[int], at: str) -> int:
-    if not 1 <= len(shape) <= MOST_AXES or min(shape) < 0:
-        raise BadInput([Problem(f"{at}.shape", f"must be 1 to {MOST_AXES} whole numbers from 0 on")])
+    if not 1 <= len(shape) <= MOST_AXES or min(shape) < 0 or prod(size or 1 for size in shape) > MOST_ELEMENTS:
+        reason = f"must be 1 to {MOST_AXES} whole numbers from 0 on, whose product is at most {MOST_ELEMENTS}"
+        raise BadInput([Problem(f"{at}.shape", reason)])
     return prod(shape)
 
 

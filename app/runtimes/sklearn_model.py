@@ -23,6 +23,8 @@ from app.runtimes.sklearn_labels import classes_of, classes_of_labels, computes,
 from app.runtimes.sklearn_runtime import SklearnRuntime
 from app.runtimes.sklearn_schema import TEXT_VECTORIZERS, infer_inputs
 
+# By which an estimator says, with False, that it may change what it is given.
+IN_PLACE = ("copy", "copy_X", "copy_x")
 # What holds no estimator: passed over quickly, for a vocabulary has a million of them.
 SIMPLE = (str, int, float, bool, bytes, np.generic, type, FunctionType, BuiltinFunctionType, ModuleType, type(None))
 
@@ -56,7 +58,8 @@ def sklearn_runtime(
     stacked = any(isinstance(part, StackingClassifier) and classes_of_labels(part) for part in parts)
     if stacked or (not metadata.classes_of_labels and any(map(classes_of_labels, parts))):
         raise ModelNotReady(f"{path}: combines classifiers of several labels, which is not served")
-    return SklearnRuntime(estimator, metadata, encoded=encoder is not None)
+    in_place = any(getattr(part, name, True) is False for part in parts for name in IN_PLACE)
+    return SklearnRuntime(estimator, metadata, encoded=encoder is not None, in_place=in_place)
 
 
 def check_library_versions(artifact: Artifact) -> None:

@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from app import instances as block
 from app.errors import BadInput, Problem, RefusedByModel
 from app.input_schema import TableInput
 from app.instances import Array, Instances
@@ -33,8 +34,14 @@ class SklearnRuntime:
 
     thread_safe = True
 
-    def __init__(self, estimator: Any, metadata: ModelMetadata, *, encoded: bool = False) -> None:
-        """`encoded`: the estimator answers positions among `metadata.classes`, as beside a LabelEncoder."""
+    def __init__(
+        self, estimator: Any, metadata: ModelMetadata, *, encoded: bool = False, in_place: bool = False
+    ) -> None:
+        """
+        `encoded`: the estimator answers positions among `metadata.classes`, as beside a LabelEncoder. `in_place`: it
+        may change what it is given, which is then a copy, for other calls are given the same.
+        """
+        self._in_place = in_place
         self.metadata = metadata
         self.estimator = estimator
         self._frame = None
@@ -57,7 +64,7 @@ class SklearnRuntime:
         if self._one_call:
             assert probabilities is not None
             return Predictions(self._classes[probabilities.argmax(axis=1)].tolist(), probabilities)
-        predicted = self._call("predict", features)
+        predicted = self._call("predict", self.features(instances) if self._in_place else features)
         if self._positions is not None:
             predicted = self._classes[np.searchsorted(self._positions, predicted)]
         elif self._classes_of_labels:
@@ -84,6 +91,8 @@ class SklearnRuntime:
 
     def features(self, instances: Instances) -> Any:
         """What the estimator itself is given for a block."""
+        if self._in_place:
+            instances = block.copied(instances)
         if self._frame is not None:
             return self._frame(instances)
         return np.column_stack(list(instances.values())) if isinstance(instances, dict) else instances

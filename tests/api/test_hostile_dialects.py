@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as some
 
 from app.column import Column
@@ -50,7 +51,12 @@ JUNK = some.one_of(
     some.recursive(some.integers(0, 1), lambda inner: some.lists(inner, min_size=1, max_size=2), max_leaves=40),
 )  # fmt: skip
 TYPES = [b"application/json", b"text/csv", b"application/octet-stream", b"text/csv; charset=utf-8"]
-FORMS = {"v2": {"error"}, "v1": {"error"}, "invocations": {"error_code", "message"}}
+FORMS = {
+    "v2": {"error"},
+    "v1": {"error"},
+    "invocations": {"error_code", "message"},
+    "sagemaker": {"error_code", "message"},
+}
 
 
 def good_body(kind: str, path: str) -> Any:
@@ -59,7 +65,7 @@ def good_body(kind: str, path: str) -> Any:
         parameters = {"content_type": "pd", "binary_data_output": False}
         outputs = [{"name": "predict", "parameters": {"binary_data": False}}]
         return {"id": "1", "parameters": parameters, "inputs": TENSORS[kind], "outputs": outputs}
-    if path == "v1":
+    if path in ("v1", "sagemaker"):
         return {"instances": rows}
     columns = [{"text": row} if isinstance(row, str) else row for row in rows]
     names = list(columns[0])
@@ -111,7 +117,7 @@ def nearly_right(draw: Any, kind: str, path: str) -> bytes:
 
 
 def address(path: str) -> str:
-    return {"v2": "/v2/models/fake/infer", "v1": "/v1/models/fake:predict", "invocations": "/invocations"}[path]
+    return {"v2": "/v2/models/fake/infer", "v1": "/v1/models/fake:predict"}.get(path, "/invocations")
 
 
 def check(answer: Answer, path: str) -> None:
@@ -127,7 +133,7 @@ def check(answer: Answer, path: str) -> None:
 @pytest.mark.parametrize("path", FORMS)
 def test_a_body_that_is_nearly_right_is_answered_or_refused(kind: str, path: str) -> None:
     @given(some.data())
-    @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    @examples(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     def ask(data: Any) -> None:
         body = data.draw(nearly_right(kind, path))
         content_type = data.draw(some.sampled_from(TYPES))
@@ -136,7 +142,9 @@ def test_a_body_that_is_nearly_right_is_answered_or_refused(kind: str, path: str
         headers += [(b"inference-header-content-length", length)] if length is not None else []
         check(runner.run(post(address(path), body, headers)), path)
 
-    app = create_app(Settings(FORKCAST_MAX_ROWS=100), ModelStore.of(Fake(MODELS[kind])))
+    dialect: Any = "sagemaker" if path == "sagemaker" else "mlflow"
+    settings = Settings(FORKCAST_MAX_ROWS=100, FORKCAST_INVOCATIONS=dialect)
+    app = create_app(settings, ModelStore.of(Fake(MODELS[kind])))
     with asyncio.Runner() as runner:
         serving = started(app)
         post: Post = runner.run(serving.__aenter__())
@@ -153,7 +161,7 @@ def test_bytes_of_any_length_and_shape_are_answered_or_refused(datatype: str) ->
         some.one_of(some.integers(-1, 70), some.none()),
         some.binary(max_size=64),
     )
-    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+    @examples(max_examples=300, deadline=None, derandomize=True, database=None)
     def ask(shape: list[int], size: int | None, raw: bytes) -> None:
         declared = {} if size is None else {"binary_data_size": size}
         tensor = {"name": "x", "datatype": datatype, "shape": shape, "parameters": declared}

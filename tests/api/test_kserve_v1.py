@@ -81,3 +81,17 @@ def test_without_a_model_nothing_is_listed_and_each_is_503(client_of: MakeClient
     assert client.get("/v1/models").json() == {"models": []}
     assert client.get("/v1/models/fake").status_code == 503
     assert predict(client, {"instances": ["x"]}).status_code == 503
+
+
+def test_without_a_model_any_body_is_503(client_of: MakeClient) -> None:
+    class Broken(Fake):
+        def prepare(self) -> None:
+            raise ValueError
+
+    client = client_of(Broken(TextInput()), on_load_failure="unready")
+
+    assert client.post("/v1/models/fake:predict").status_code == 503
+    assert client.get("/v2/health/ready").status_code == 503
+    [listed] = client.post("/v2/repository/index").json()
+    assert listed == {"name": "fake", "version": "7", "state": "UNAVAILABLE", "reason": "no model is ready"}
+    assert client.post("/v2/repository/index", json={"ready": True}).json() == []

@@ -1,5 +1,6 @@
 """MLflow's scoring protocol in process: each form, CSV, and what is refused."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -324,3 +325,50 @@ def test_of_several_models_none_is_meant(serve: Serve) -> None:
     assert answer.status_code == 404
     assert answer.json()["error_code"] == "NOT_FOUND"
     assert "/models lists them" in answer.json()["message"]
+
+
+def test_the_rows_of_an_array_have_the_columns_of_the_first(client_of: MakeClient) -> None:
+    model = Seeing(NUMBERS)
+    client = client_of(model)
+
+    assert score(client, {"dataframe_records": [{"a": 1, "b": 2}, {"b": 4, "a": 3}]}).status_code == 200
+    assert model.seen == [[1.0, 2.0], [3.0, 4.0]]
+    for other in ({"a": 3, "c": 4}, {"a": 3}, [3, 4]):
+        refused = score(client, {"instances": [{"a": 1, "b": 2}, other]})
+        assert refused.json()["message"] == "row 1: has other columns than the first"
+
+
+@pytest.mark.parametrize("cell", ["9007199254740993", "-9007199254740993", "1_000", "\uff11\uff12", "0x10", "infinity"])
+def test_csv_has_no_number_that_would_be_another(client_of: MakeClient, cell: str) -> None:
+    client = client_of(Seeing(TableInput((Column("a", "integer"), Column("b", "string")), {"a": 1, "b": "x"})))
+
+    assert score(client, f"a,b\n{cell},x\n".encode(), CSV).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/predict_batch", "/invocations"])
+def test_an_integer_that_no_double_has_is_refused(client_of: MakeClient, path: str) -> None:
+    client = client_of(Seeing(TableInput((Column("a", dtype="int64"),), {"a": 1})))
+
+    assert client.post(path, json={"instances": [{"a": 2**53 + 1}]}).status_code in (400, 422)
+    assert client.post(path, json={"instances": [{"a": 2**53 - 1}]}).status_code == 200
+
+
+def test_half_a_character_is_refused(client_of: MakeClient) -> None:
+    answer = score(client_of(Seeing(TextInput())), b'{"instances": ["\\ud800", NaN]}')
+
+    assert answer.status_code == 400
+
+
+def test_rows_are_counted_before_they_are_made_larger(client_of: MakeClient) -> None:
+    columns = tuple(Column(f"c{index}", nullable=True) for index in range(100))
+    client = client_of(Seeing(TableInput(columns, dict.fromkeys((column.name for column in columns), 1.0))))
+    whole = orjson.dumps(dict.fromkeys((column.name for column in columns), 1.0))
+    body = b'{"instances": [%b%b]}' % (whole, b",{}" * 200_000)
+
+    tracemalloc.start()
+    answer = score(client, body)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert answer.json()["message"].startswith("instances: must have 1 to 100000 items")
+    assert most < 200 * len(body)

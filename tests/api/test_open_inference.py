@@ -1,12 +1,16 @@
 """The Open Inference Protocol in process: models of each kind, JSON and bytes, and what is refused."""
 
 import struct
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from starlette.testclient import TestClient
 
 from app.column import Column
@@ -268,6 +272,9 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (NUMBERS, {"shape": [-1, 3], "data": [1, 2, 3]}, "inputs[0].shape: must be"),
     (NUMBERS, {"shape": [], "data": [1]}, "inputs[0].shape: must be"),
     (NUMBERS, {"shape": [0, 3], "data": []}, "inputs[0]: must have 1 to"),
+    (NUMBERS, {"shape": [2**63, 0], "data": []}, "inputs[0].shape: must be"),
+    (NUMBERS, {"shape": [2**40, 2**40, 0], "data": []}, "inputs[0].shape: must be"),
+    (NUMBERS, {"data": [1, 2, "3"], "parameters": {"content_type": []}}, "inputs[0].data: must be numbers"),
     (NUMBERS, {"data": [1, 2, "3"]}, "inputs[0].data: must be numbers"),
     (NUMBERS, {"data": [1, 2, True]}, "inputs[0].data: must be numbers"),
     (NUMBERS, {"data": [1, 2, 1e39]}, "inputs[0][0].x2: must be a finite number"),
@@ -301,3 +308,92 @@ def test_a_wrong_tensor_is_400_and_told_by_its_place(
     assert list(answer.json()) == ["error"]
     assert answer.json()["error"].startswith(told)
     assert "SECRET" not in answer.text
+
+
+def test_what_one_output_changes_in_its_place_no_other_is_computed_of(serve: Serve) -> None:
+    numbers = np.random.default_rng(20).normal(size=(60, 3)) * 10 + 5
+    estimator = make_pipeline(StandardScaler(copy=False), SVC()).fit(numbers.copy(), numbers[:, 0] > 5)
+    client = serve(Model(estimator, estimator, [], numbers))
+    given = tensor("x", "FP64", numbers[:5])
+
+    together = arrays_of(
+        infer(client, given, name="churn", outputs=[{"name": "predict"}, {"name": "decision_function"}])
+    )
+
+    assert together["predict"].ravel().tolist() == estimator.predict(numbers[:5].copy()).tolist()
+    assert together["decision_function"].ravel() == pytest.approx(estimator.decision_function(numbers[:5].copy()))
+
+
+@pytest.mark.parametrize("names", [["predict", "predict"], ["predict", "output-0"]])
+def test_an_output_that_is_asked_for_twice_is_refused(client_of: MakeClient, names: list[str]) -> None:
+    answer = infer(
+        client_of(Fake(TextInput())), tensor("t", "BYTES", ["a"]), outputs=[{"name": name} for name in names]
+    )
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "outputs: has one of them twice"})
+
+
+@pytest.mark.parametrize("length", ["1" * 5000, "-1", "1.5", "", "99"])
+def test_a_header_length_that_is_none_is_refused(client_of: MakeClient, length: str) -> None:
+    answer = client_of(Fake(TextInput())).post(
+        "/v2/models/fake/infer", content=b"{}", headers={"inference-header-content-length": length}
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("Inference-Header-Content-Length: must be the number of bytes")
+
+
+class Echo(Fake):
+    """Answers what it is asked, or always the same."""
+
+    def __init__(self, answer: Any = None) -> None:
+        super().__init__(TextInput(), regression=True)
+        self.answer = answer
+
+    def predict(self, instances: Any) -> Predictions:
+        return Predictions([text if self.answer is None else self.answer for text in instances], None)
+
+
+def test_texts_are_answered_to_their_last_character(client_of: MakeClient) -> None:
+    texts = ["ab\0", "x" * 3000, "a"]
+
+    assert infer(client_of(Echo()), tensor("t", "BYTES", texts)).json()["outputs"][0]["data"] == texts
+
+
+@pytest.mark.parametrize(
+    ("answer", "datatype"),
+    [
+        (2**64 - 1, "UINT64"),
+        (-7, "INT64"),
+        (1.5, "FP64"),
+        (True, "BOOL"),
+        ([1, 2.5], "FP64"),
+        ([["a"], ["b"]], "BYTES"),
+    ],
+)
+def test_an_answer_has_the_type_that_holds_it(client_of: MakeClient, answer: Any, datatype: str) -> None:
+    [output] = infer(client_of(Echo(answer)), tensor("t", "BYTES", ["a", "b"])).json()["outputs"]
+
+    assert output["datatype"] == datatype
+    assert np.array(output["data"]).ravel().tolist() == np.array([answer, answer]).ravel().tolist()
+
+
+@pytest.mark.parametrize("answer", [["a", 1], [True, 1], {"a": 1}, [[1], 2], [[1], [2, 3]]])
+def test_an_answer_that_is_no_tensor_is_501(client_of: MakeClient, answer: Any) -> None:
+    response = infer(client_of(Echo(answer)), tensor("t", "BYTES", ["a"]))
+
+    assert response.status_code == 501
+    assert list(response.json()) == ["error"]
+
+
+def test_only_the_first_of_many_mistakes_is_looked_for(client_of: MakeClient) -> None:
+    body = b'{"inputs":[' + b",".join([b"{}"] * 100_000) + b"]}"
+    client = client_of(Fake(NUMBERS))
+
+    tracemalloc.start()
+    answer = client.post("/v2/models/fake/infer", content=body)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert answer.status_code == 400
+    assert most < 100 * len(body)

@@ -1,6 +1,7 @@
 """SageMaker's container contract in process: JSON, CSV without a header, numpy's files, and what is refused."""
 
 import io
+import random
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 
 from app.column import Column
 from app.input_schema import TableInput, TextInput
-from app.runtimes.base import Runtime
+from app.runtimes.base import Predictions, Runtime
 from tests.api.test_addresses import CHURN, REVIEWS, Serve, serve
 from tests.api.test_mlflow_scoring import ROWS, SAID, TABLE, Seeing
 from tests.api.test_native import Fake
@@ -157,3 +158,41 @@ def test_the_document_shows_an_example_that_is_answered(container: Any, text_run
 
     assert invoke(client, described["requestBody"]["content"][JSON]["example"]).status_code == 200
     assert set(described["requestBody"]["content"]) == set(described["responses"]["200"]["content"]) == {JSON, CSV, NPY}
+
+
+def test_texts_that_are_no_characters_are_refused_and_leave_the_acceleration_on(
+    container: Any, text_runtime: Runtime
+) -> None:
+    whole = npy(np.array(["aa"]))
+    client = container(text_runtime)
+    accelerated = text_runtime.metadata.acceleration
+
+    for point in (0x110000, 0xD800, 0xFFFFFFFF):
+        assert invoke(client, whole[:-8] + point.to_bytes(4, "little") * 2, NPY).status_code == 400
+
+    assert accelerated != "none"
+    assert text_runtime.metadata.acceleration == accelerated
+
+
+def test_a_damaged_file_is_answered_or_refused(container: Any) -> None:
+    chance = random.Random(20)
+    client = container(Seeing(NUMBERS))
+    whole = npy(np.ones((2, 2)))
+    header = len(whole) - 32
+
+    for _ in range(1000):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            damaged[chance.randrange(header)] = chance.choice(b"'()[]{}:,0123456789 <>|fiUO\\\n\xff")
+        assert invoke(client, bytes(damaged), NPY).status_code in (200, 400)
+
+
+def test_texts_that_would_take_too_much_room_are_no_array(container: Any) -> None:
+    class Echo(Seeing):
+        def predict(self, instances: Any) -> Predictions:
+            return Predictions(list(instances), None)
+
+    client = container(Echo(TextInput()))
+
+    assert invoke(client, ["x" * 10_000, *(["a"] * 1000)], accept=NPY).status_code == 200
+    assert invoke(client, ["x" * 10_000, *(["a"] * 2000)], accept=NPY).status_code == 501

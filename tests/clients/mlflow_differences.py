@@ -28,6 +28,7 @@ NO_FRAME = (
     "rows are lists, with their names beside them; what else pandas would make of them is no form of the protocol"
 )
 NO_CUT = "a fraction is no whole number, and one beyond its type none of it; MLflow cuts and wraps them in silence"
+OF_DOUBLES = "a whole number may have 2^53 - 1 at most: up to it each has a double of its own"
 NO_CAST = "a value of another type is refused, not cast: to MLflow 'false' is true, and null is false"
 SINGLE = "a number may have 3.4e38 at most: what trees cannot hold is refused by its column's name"
 NO_INDEX = "a row with more values than the header has names is refused; pandas takes the first for an index"
@@ -58,6 +59,7 @@ DIFFERENCES: dict[str, Differences] = {
         **_all(NO_FRAME, 200, 400, "split, data of objects", "split, data of columns", "inputs, scalars and a list"),
         **_all(NO_CUT, 200, 400, "fraction for long", "fraction for long, inputs", "fraction for long, instances"),
         **_all(NO_CUT, 200, 400, "long beyond 64 bits"),
+        **_all(OF_DOUBLES, 200, 400, "long of 2**53 + 1"),
         **_all(NO_CAST, 200, 400, "number in a string for double", "number in a string for double, inputs"),
         **_all(NO_CAST, 200, 400, "number in a string for long", "boolean for double", "boolean for long"),
         **_all(SINGLE, 200, 400, "huge double"),

@@ -62,9 +62,12 @@ def test_a_column_is_of_the_kind_that_both_take_and_nullable_where_the_estimator
         ("float", 7, 7.0),
         ("long", 7.0, 7.0),
         ("integer", -7, -7.0),
-        ("long", 7.5, "must be a whole number of at most 9007199254740992"),
+        ("long", 7.5, "must be a whole number of at most 9007199254740991"),
         ("integer", 2**31, "must be a whole number from -2147483648 to 2147483647"),
         ("long", None, "must not be null"),
+        ("long", 2**53, "must be a whole number of at most 9007199254740991"),
+        ("float16", 70000, "must be a finite number of at most 65504.0"),
+        ("float16", 1.1, float(np.float16(1.1))),
     ],
 )
 def test_a_number_is_what_its_declared_type_holds_of_it(

@@ -147,8 +147,8 @@ def test_a_fraction_for_a_column_of_whole_numbers_is_refused(save_function: Call
 
     assert answers(runtime, [3]) == [{"a": 6}]
     for value, reason in (
-        (3.5, "must be a whole number of at most 9007199254740992"),
-        (2**53 + 2, "must be a whole number of at most 9007199254740992"),
+        (3.5, "must be a whole number of at most 9007199254740991"),
+        (2**53, "must be a whole number of at most 9007199254740991"),
         (None, "must not be null"),
     ):
         with pytest.raises(BadInput, match=f"^0.a: {reason}$"):

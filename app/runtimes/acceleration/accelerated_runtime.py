@@ -52,12 +52,16 @@ class AcceleratedRuntime:
             try:
                 predictions = self._accelerated(instances)
             except Exception as error:
-                # What its probes did not show costs no request its answer.
-                self._give_up(f"{type(error).__name__} at a predict", error)
-                predictions = None
+                return self._without(instances, error)
             if predictions is not None:
                 return predictions
         return self.own.predict(instances)
+
+    def _without(self, instances: Instances, error: Exception) -> Predictions:
+        """What its probes did not show costs no request its answer; one that has none does not end it for others."""
+        predictions = self.own.predict(instances)
+        self._give_up(f"{type(error).__name__} at a predict", error)
+        return predictions
 
     def compute(self, instances: Instances, output: Output) -> Array:
         return self.own.compute(instances, output)
