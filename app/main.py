@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from app import metrics, middleware
 from app.api import (
-    documentation,
+    documentation_page,
     error_responses,
     kserve_v1,
     mlflow_scoring,
@@ -110,7 +110,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     model_repository.add_routes(app.router, models, settings.model_repository)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":
-        documentation.add_routes(app)
+        documentation_page.add_routes(app)
     return middleware.assemble(
         Shortcut(app),
         max_body_bytes=settings.max_body_bytes,

@@ -12,7 +12,7 @@ HTTP = ["main.py", "ops.py", "middleware.py", "admission.py", "content_encoding.
 ONLY_IN = {
     "fastapi": HTTP,
     "starlette": [*HTTP, "renewal.py"],
-    "fastapi_offline": ["api/documentation.py"],
+    "fastapi_offline": ["api/documentation_page.py"],
     "gunicorn": ["processes/"],
     "uvicorn": ["processes/"],
     "httptools": ["processes/"],
