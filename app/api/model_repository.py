@@ -5,6 +5,7 @@ A model is loaded from where the operator has put it: what a caller would have i
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,22 @@ def add_routes(router: APIRouter, models: ModelStore, repository: Path | None) -
             required=False,
         ),
     )  # fmt: skip
-    changes: dict[str, Changing] = {"load": load(models, repository), "unload": unload(models, repository)}
+    # Of the models themselves nothing is kept: FastAPI holds what answers a route beyond its application.
+    there = Names(frozenset(held.metadata.name for held in models), frozenset(models.unloaded))
+    changes: dict[str, Changing] = {"load": load(there, repository), "unload": unload(there, repository)}
     for name, change in changes.items():
         router.add_api_route(
             f"/v2/repository/models/{{name}}/{name}", change, methods=["POST"], response_class=Response, tags=TAGS,
             name=name, openapi_extra=_described(models),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Of models."""
+
+    served: frozenset[str]
+    unloaded: frozenset[str]
 
 
 def index(models: ModelStore) -> Callable[[Scope, bytes], Awaitable[bytes]]:
@@ -87,25 +98,25 @@ def listed(name: str, version: str, state: str, reason: str) -> dict[str, str]:
     return {"name": name, "version": version, "state": state, "reason": reason}
 
 
-def load(models: ModelStore, repository: Path | None) -> Changing:
+def load(names: Names, repository: Path | None) -> Changing:
     async def answer(request: Request) -> Response:
         """Loads a model, or reads it again; with it all others are read again, as by a reload."""
-        name = await _asked(request, models, repository)
+        name = await _asked(request, names, repository)
         await model_control(request.scope).change(name, unload=False)
         return Response(status_code=200)
 
     return answer
 
 
-def unload(models: ModelStore, repository: Path | None) -> Changing:
+def unload(names: Names, repository: Path | None) -> Changing:
     async def answer(request: Request) -> Response:
         """No worker serves the model any more until it is loaded again, or the server starts again."""
-        name = await _asked(request, models, repository)
-        if name in models.unloaded:
+        name = await _asked(request, names, repository)
+        if name in names.unloaded:
             return Response(status_code=200)
         if repository is None:
             raise ModelNotChanged("only those of MODEL_REPOSITORY can be unloaded")
-        if {held.metadata.name for held in models} <= {name}:
+        if names.served <= {name}:
             raise ModelNotChanged("it is the only one that is served")
         await model_control(request.scope).change(name, unload=True)
         # What comes yet on the connections of this worker, which is about to leave.
@@ -115,14 +126,13 @@ def unload(models: ModelStore, repository: Path | None) -> Changing:
     return answer
 
 
-async def _asked(request: Request, models: ModelStore, repository: Path | None) -> str:
+async def _asked(request: Request, names: Names, repository: Path | None) -> str:
     """The model's name; raises Forbidden, BadInput or UnknownModel."""
     require(request.scope, "admin")
     _check_body(await request.body())
     name: str = request.path_params["name"]
-    known = {held.metadata.name for held in models} | set(models.unloaded)
     there = repository is not None and addressable(name) and (repository / name).is_dir()
-    if name not in known and not there:
+    if name not in names.served | names.unloaded and not there:
         raise UnknownModel(version=False)
     return name
 
