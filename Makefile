@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # Each has an environment of its own, for none can share one with another.
 PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -107,8 +107,12 @@ tune: .venv/.installed-bench ## choose how to serve MODEL_URI here, in var/tuned
 		$(if $(CONNECTIONS),--connections "$(CONNECTIONS)") $(if $(OBJECTIVE_MS),--objective-ms "$(OBJECTIVE_MS)") \
 		$(if $(MEMORY_MB),--memory-mb "$(MEMORY_MB)") $(if $(EXHAUSTIVE),--exhaustive) $(if $(OUT),--out "$(OUT)")
 
-bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast%,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 40 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
+bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter-out forkcast%,$(or $(ONLY),$(PEERS)))) ## measure Forkcast beside other servers (some 45 minutes; ONLY='litserve ray' tries some; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.peers $(if $(RESUME),--resume "$(RESUME)") $(if $(ONLY),--only $(ONLY))
+	@$(if $(ONLY),,$(PYTHON_RUN) -m benchmarks.protocol)
+
+bench-protocol: .venv/.installed-bench var/peers/mlserver/.installed ## of bench-peers only what is asked in the protocol that MLServer speaks too (some 7 minutes; RESUME=folder goes on)
+	@$(PYTHON_RUN) -m benchmarks.protocol $(if $(RESUME),--resume "$(RESUME)")
 
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)
 	@$(PYTHON_RUN) -m benchmarks.load $(if $(HOST_URL),--url "$(HOST_URL)") $(if $(PROFILE),--profile "$(PROFILE)")

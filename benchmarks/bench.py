@@ -7,21 +7,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.environment import SettingsInvalid
-from app.errors import ForkcastError
 from app.processes.cores import usable_cores
 from benchmarks import generators, grid, series_options
 from benchmarks.analysis.claimed import cells_of_claims
 from benchmarks.cell import measured
 from benchmarks.environment import environment
 from benchmarks.experiments import experiments
-from benchmarks.failures import RunFailed
-from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row
 from benchmarks.reporting.__main__ import EXPERIMENTS, publish
 from benchmarks.running import ATTEMPTS, Measure, fill
 from benchmarks.scenarios import ModelName, Scenario, headline
-from benchmarks.series import NotResumable, Series, new_folder
+from benchmarks.series import Series, new_folder
 from benchmarks.subjects import Subject, subject
 
 # `make bench` ends within a quarter of an hour.
@@ -90,15 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         "seed": options.seed,
     }
     scenarios = scenarios_of(options.benchmark, options.only, quick=options.quick)
-    interruptible()
-    try:
-        return benchmarked(options, conditions, scenarios)
-    except KeyboardInterrupt:
-        print("\ninterrupted; RESUME=folder, or --resume, goes on with what is in its folder", file=sys.stderr)
-        return INTERRUPTED
-    except (RunFailed, NotResumable, ForkcastError, SettingsInvalid, OSError) as error:
-        print(f"no result: {error}", file=sys.stderr)
-        return 1
+    return series_options.status_of(lambda: benchmarked(options, conditions, scenarios))
 
 
 def benchmarked(options: argparse.Namespace, conditions: Row, scenarios: Sequence[Scenario]) -> int:

@@ -67,7 +67,7 @@ class Own:
     def load(self, port: int, plan: CheckedPlan, seconds: float) -> Row:
         return figures(driver.closed(
             port=port, path=plan.path, bodies=plan.bodies, expected=plan.expected, seconds=seconds,
-            connections=self._connections, keep_alive=self._keep_alive, tolerance=plan.tolerance,
+            connections=self._connections, keep_alive=self._keep_alive, tolerance=plan.tolerance, form=plan.form,
         ))  # fmt: skip
 
     def warm_up(self, target: Target, plan: CheckedPlan) -> float:
@@ -97,7 +97,7 @@ class Schedule:
         return figures(driver.open_loop(
             port=port, path=plan.path, bodies=plan.bodies, expected=plan.expected, seconds=seconds,
             arrivals=self._arrivals, rate=self._rate, seed=self._seed, timeout_seconds=self._timeout_seconds,
-            refusals_allowed=True, errors_allowed=self.overload, tolerance=plan.tolerance,
+            refusals_allowed=True, errors_allowed=self.overload, tolerance=plan.tolerance, form=plan.form,
         ))  # fmt: skip
 
 

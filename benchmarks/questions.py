@@ -10,6 +10,7 @@ from typing import Any, Literal
 from app.input_schema import TextInput
 from app.runtimes.base import Task
 from benchmarks.failures import NotMeasurable
+from benchmarks.load_generator.forms import FormName
 from benchmarks.load_generator.plan import TOLERANCE
 from benchmarks.repetition import Plan
 from benchmarks.right_answers import KnownRows, LabelOnly
@@ -26,10 +27,15 @@ TOLERANCES = {"onnx": 1e-4}
 
 @dataclass(frozen=True, slots=True)
 class CheckedPlan(Plan):
-    """Line by line `expected` has, as JSON, what a right answer to `bodies` holds; numbers are within `tolerance`."""
+    """
+    Line by line `expected` has, as JSON, what a right answer to `bodies` holds; numbers are within `tolerance`.
+
+    What is not of the form `json` only our own load generator can ask.
+    """
 
     expected: Path
     tolerance: float = TOLERANCE
+    form: FormName = "json"
 
 
 def plan_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.settings import ROOT
 from benchmarks import result_file, tables
 from benchmarks.comparable import NotComparable
-from benchmarks.reporting import bench_table, peers_in_full, peers_table
+from benchmarks.reporting import bench_table, peers_in_full, peers_table, protocol_table
 from benchmarks.series import Series, newest
 
 # NAME is one result or several, by the rule of `result_file.read`; several are combined into one table.
@@ -19,7 +19,11 @@ SERIES: dict[str, tuple[str, Callable[[Series], str]]] = {
     "bench": ("bench", bench_table.render),
     "peers": ("peers", peers_table.render),
     "peers-in-full": ("peers", peers_in_full.render),
+    "protocol": ("protocol", protocol_table.render),
+    "protocol-in-full": ("protocol", protocol_table.in_full),
 }
+# What their tables are before there is a result.
+NOT_YET: dict[str, str] = {each.BENCHMARK: each.NOT_YET for each in (peers_table, protocol_table)}
 FILES = (ROOT / "README.md", ROOT / "benchmarks/PEERS.md")
 MARKED = re.compile(rf"(?P<opening>{OPENING}).*?(?P<end><!-- end -->)", re.DOTALL)
 
@@ -44,9 +48,9 @@ def section(names: str, folder: Path) -> str:
         try:
             series = newest(benchmark, folder)
         except FileNotFoundError:
-            if benchmark == peers_table.BENCHMARK:
-                return peers_table.NOT_YET
-            raise
+            if benchmark not in NOT_YET:
+                raise
+            return NOT_YET[benchmark]
         check_no_trial([series.head])
         return render(series)
     runs = [result_file.read(name, folder) for name in names.split()]

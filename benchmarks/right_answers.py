@@ -1,13 +1,13 @@
 """What a right answer is: of a baseline to one row, and of anything that is asked about many rows at once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.failures import RequestsFailed, WrongAnswer
-from benchmarks.http_client import Reply
+from benchmarks.http_client import AS_JSON, Reply
 from benchmarks.load_generator.plan import TOLERANCE
 from benchmarks.workload import Known
 
@@ -21,6 +21,7 @@ class LabelOnly:
     score: float | None
     path: str = "/predict"
     tolerance: float = TOLERANCE
+    headers: ClassVar[Mapping[str, str]] = AS_JSON
 
     def is_answered(self, answer: dict[str, Any]) -> bool:
         given = answer.get("score")
@@ -43,6 +44,7 @@ class KnownRows:
     body: bytes
     rows: Sequence[Known | LabelOnly]
     path: str = "/predict_batch"
+    headers: ClassVar[Mapping[str, str]] = AS_JSON
 
     def check(self, reply: Reply) -> None:
         answer = document(reply)

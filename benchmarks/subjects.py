@@ -16,6 +16,7 @@ import sklearn
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from app.api.documentation import instance_schema
@@ -32,7 +33,7 @@ from benchmarks.instances import variations
 from benchmarks.result_file import TRIALS
 from benchmarks.workload import FEWEST, review_bodies
 
-SubjectName = Literal["text", "forest", "boosting", "numpy", "null", "served"]
+SubjectName = Literal["text", "forest", "boosting", "linear", "numpy", "null", "served"]
 SEED = 20
 ROWS = 20_000
 COLUMNS = 30
@@ -140,6 +141,10 @@ def boosting() -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(max_iter=ITERATIONS, early_stopping=False, random_state=SEED)
 
 
+def linear() -> LogisticRegression:
+    return LogisticRegression(random_state=SEED)
+
+
 def layered() -> MLPClassifier:
     return MLPClassifier(LAYERS, max_iter=EPOCHS, random_state=SEED)
 
@@ -148,4 +153,6 @@ def null() -> DummyClassifier:
     return DummyClassifier(strategy="most_frequent")
 
 
-ESTIMATORS: dict[str, Callable[[], Any]] = {"forest": forest, "boosting": boosting, "numpy": layered, "null": null}
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "forest": forest, "boosting": boosting, "linear": linear, "numpy": layered, "null": null,
+}  # fmt: skip

@@ -3,13 +3,13 @@
 import csv
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from itertools import cycle, islice
 from math import isclose
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import joblib
 import pandas
@@ -36,6 +36,11 @@ class Question(Protocol):
     @property
     def body(self) -> bytes: ...
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the body is."""
+        ...
+
     def check(self, reply: Reply) -> None: ...
 
 
@@ -48,6 +53,7 @@ class Known:
     probabilities: dict[str, float] | None
     version: str
     path: str = "/predict"
+    headers: ClassVar[Mapping[str, str]] = http_client.AS_JSON
 
     def check(self, reply: Reply) -> None:
         """Raises RequestsFailed or WrongAnswer."""
@@ -144,6 +150,6 @@ def check_every_worker(port: int, known: Sequence[Question], workers: int) -> No
 
 def _post(port: int, question: Question) -> Reply:
     try:
-        return http_client.post(port, question.path, question.body)
+        return http_client.post(port, question.path, question.body, headers=question.headers)
     except (OSError, HTTPException) as error:
         raise RequestsFailed(f"a known instance was not answered: {error!r}") from error

@@ -9,19 +9,21 @@ from typing import Any
 
 from benchmarks.failures import NotMeasurable, RunFailed
 from benchmarks.load_generator import answers, outcome, precedence, window
+from benchmarks.load_generator.forms import FORMS
 from benchmarks.load_generator.plan import Measured, Plan
 from benchmarks.load_generator.records import Records
 
 
 def measure(plan: Plan) -> Measured:
     """Raises RunFailed unless every request came to an end that the plan allows, and every answer was right."""
-    bodies = plan.bodies.read_bytes().splitlines()
+    form = FORMS[plan.form]
+    bodies = [form.body(line) for line in plan.bodies.read_bytes().splitlines()]
     expected = [json.loads(line) for line in plan.expected.read_bytes().splitlines()]
     if not bodies or len(bodies) != len(expected):
         raise NotMeasurable(f"there are {len(bodies)} bodies and {len(expected)} expected answers")
     records = Records()
     asked = window.run(plan, bodies, records)
-    answers.check(records.answers, bodies, expected, plan.tolerance)
+    answers.check(records.answers, bodies, expected, tolerance=plan.tolerance, form=form)
     outcome.check_statuses(plan, records)
     return outcome.measured(plan, records, asked)
 

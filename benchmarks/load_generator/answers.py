@@ -6,20 +6,22 @@ from math import isclose
 from typing import Any
 
 from benchmarks.failures import WrongAnswer
+from benchmarks.load_generator.forms import JSON, Form
 from benchmarks.load_generator.plan import TOLERANCE
 
 SHOWN = 300
 
 
 def check(
-    answers: set[tuple[int, bytes]], bodies: Sequence[bytes], expected: Sequence[Any], tolerance: float = TOLERANCE
-) -> None:
+    answers: set[tuple[int, bytes]], bodies: Sequence[bytes], expected: Sequence[Any], *,
+    tolerance: float = TOLERANCE, form: Form = JSON,
+) -> None:  # fmt: skip
     """Each answer with the number of its body; raises WrongAnswer for the first that lacks what is expected."""
     for body, answer in sorted(answers):
         try:
-            given = json.loads(answer)
+            given = form.document(answer)
         except ValueError:
-            found: str | None = "no JSON"
+            found: str | None = f"no {form.title}"
         else:
             found = difference(expected[body], given, tolerance=tolerance)
         if found is not None:

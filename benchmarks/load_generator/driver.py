@@ -8,6 +8,7 @@ from pathlib import Path
 from app.settings import ROOT
 from benchmarks import failures
 from benchmarks.failures import RequestsFailed, UnreadableOutput
+from benchmarks.load_generator.forms import FormName
 from benchmarks.load_generator.plan import TOLERANCE, Arrivals, Closed, Measured, Open, Plan
 
 TIMEOUT_SECONDS = 10.0
@@ -25,12 +26,13 @@ def closed(
     connections: int,
     keep_alive: bool = True,
     tolerance: float = TOLERANCE,
+    form: FormName = "json",
 ) -> Measured:
     """As many requests as so many connections can have answered; raises RunFailed."""
     return measured(
         Plan(
             port=port, path=path, bodies=bodies, expected=expected, seconds=seconds, timeout_seconds=TIMEOUT_SECONDS,
-            load=Closed(connections, keep_alive), tolerance=tolerance,
+            load=Closed(connections, keep_alive), tolerance=tolerance, form=form,
         )
     )  # fmt: skip
 
@@ -49,13 +51,14 @@ def open_loop(
     refusals_allowed: bool = False,
     errors_allowed: bool = False,
     tolerance: float = TOLERANCE,
+    form: FormName = "json",
 ) -> Measured:
     """`rate` requests a second on average, whatever is answered; raises RunFailed."""
     return measured(
         Plan(
             port=port, path=path, bodies=bodies, expected=expected, seconds=seconds, timeout_seconds=timeout_seconds,
             load=Open(arrivals, rate, seed), refusals_allowed=refusals_allowed, errors_allowed=errors_allowed,
-            tolerance=tolerance,
+            tolerance=tolerance, form=form,
         )
     )  # fmt: skip
 

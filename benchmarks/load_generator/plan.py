@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.load_generator.forms import FormName
+
 # A batch may add in another order than one row alone: the same number but for its last digits.
 TOLERANCE = 1e-9
 Arrivals = Literal["poisson", "constant", "bursty"]
@@ -29,8 +31,8 @@ class Open:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    One window. `bodies` and `expected` are files of one JSON document a line: what is asked, and what is right, its
-    numbers within `tolerance`.
+    One window. `bodies` and `expected` are files of a line each: what is asked, in its `form`, and as JSON what is
+    right, its numbers within `tolerance`.
 
     A request is given up `timeout_seconds` after it was due. A 503 fails the run unless `refusals_allowed`; a timeout,
     the server's own (504) or ours, and a broken connection unless `errors_allowed`; any other status always.
@@ -46,6 +48,7 @@ class Plan:
     refusals_allowed: bool = False
     errors_allowed: bool = False
     tolerance: float = TOLERANCE
+    form: FormName = "json"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"bodies": str(self.bodies.resolve()), "expected": str(self.expected.resolve())}

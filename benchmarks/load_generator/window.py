@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import uvloop
 
 from benchmarks.failures import NotMeasurable
-from benchmarks.http_client import HOST
+from benchmarks.http_client import AS_JSON, HOST
 from benchmarks.load_generator.exchange import Exchange
+from benchmarks.load_generator.forms import FORMS
 from benchmarks.load_generator.loops import ClosedLoop, OpenLoop
 from benchmarks.load_generator.plan import Closed, Plan
 from benchmarks.load_generator.records import Records
@@ -55,9 +56,10 @@ async def _asked(plan: Plan, bodies: Sequence[bytes], records: Records) -> Windo
 
 def _exchange(plan: Plan, bodies: Sequence[bytes], records: Records) -> Exchange:
     keep_alive = not isinstance(plan.load, Closed) or plan.load.keep_alive
+    form = FORMS[plan.form]
     return Exchange(
         port=plan.port,
-        texts=[request_text(plan.path, body, keep_alive=keep_alive) for body in bodies],
+        texts=[request_text(plan.path, body, keep_alive=keep_alive, headers=form.headers(body)) for body in bodies],
         timeout_seconds=plan.timeout_seconds,
         keep_alive=keep_alive,
         records=records,
@@ -73,7 +75,8 @@ def _loop(plan: Plan, exchange: Exchange, bodies: int) -> ClosedLoop | OpenLoop:
     return OpenLoop(due, exchange, rate=plan.load.rate, bodies=bodies)
 
 
-def request_text(path: str, body: bytes, *, keep_alive: bool) -> bytes:
+def request_text(path: str, body: bytes, *, keep_alive: bool, headers: Mapping[str, str] = AS_JSON) -> bytes:
     closing = "" if keep_alive else "connection: close\r\n"
-    head = f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: application/json\r\n{closing}"
+    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\n{told}{closing}"
     return head.encode() + b"content-length: %d\r\n\r\n%s" % (len(body), body)

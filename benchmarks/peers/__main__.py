@@ -1,94 +1,34 @@
 """`make bench-peers`: Forkcast beside what else serves a scikit-learn model; each answer is checked."""
 
 import argparse
-import random
 import sys
 from collections.abc import Callable, Sequence
 
-from app.environment import SettingsInvalid
-from app.errors import ForkcastError
-from benchmarks import series_options, validity
+from benchmarks import series_options
 from benchmarks.environment import environment
-from benchmarks.failures import RunFailed
 from benchmarks.generators import OWN
-from benchmarks.interruption import INTERRUPTED, interruptible
 from benchmarks.markdown import Row
 from benchmarks.peers.asked import questions
 from benchmarks.peers.catalogue import ARMS, PEERS
 from benchmarks.peers.contract import Arm
-from benchmarks.peers.environments import versions
-from benchmarks.peers.measuring import measured
-from benchmarks.reporting import peers_in_full, peers_table
-from benchmarks.running import Budget
-from benchmarks.series import NotResumable, Series, new_folder
+from benchmarks.peers.filling import begun, fill
+from benchmarks.peers.measuring import loaded_and_hurt, measured
+from benchmarks.reporting import peers_in_full
 from benchmarks.subjects import Subject, subject
-
-# What the machine disturbed is made again, once.
-ATTEMPTS = 2
-
-
-def fill(series: Series, arms: Sequence[Arm], measure: Callable[[Arm], Row]) -> None:
-    """Make and save the runs that the series lacks; an arm of which one fails is left out, with the reason."""
-    series.try_again()
-    conditions = series.head["conditions"]
-    order = random.Random(conditions["seed"])
-    planned = [(block, arm) for block in range(conditions["repetitions"]) for arm in order.sample(arms, len(arms))]
-    budget = Budget(len(planned), seconds=None)
-    for block, arm in planned:
-        try:
-            run(series, arm, measure, block)
-        except RunFailed as error:
-            series.leave_out(arm.name, str(error))
-        budget.made()
-        print(f"{budget.progress(len(planned))}  block {block + 1}  {told(series, arm)}", file=sys.stderr, flush=True)
-        budget.planned_made()
-    series.finish()
-
-
-def run(series: Series, arm: Arm, measure: Callable[[Arm], Row], block: int) -> None:
-    """Until a run is valid, or enough were void; nothing where one failed before."""
-    quick = series.head["conditions"]["quick"]
-    attempts = 1 if quick else ATTEMPTS
-    while arm.name not in series.left_out and not series.has(block, arm.name, attempts):
-        row = measure(arm)
-        # A trial is no result on any machine.
-        row["void"] = [*([] if quick else validity.reasons(row, series.runs)), *row["void"]]
-        series.save({"block": block, "attempt": series.attempts(block, arm.name), **row})
 
 
 def measuring(arms: Sequence[Arm], model: Subject, conditions: Row) -> Callable[[Arm], Row]:
     """What is asked of each peer is worked out once."""
     asked = {peer: questions(PEERS[peer], model) for peer in {arm.peer for arm in arms}}
-    return lambda arm: measured(arm, model.artifact, asked[arm.peer], conditions)
-
-
-def told(series: Series, arm: Arm) -> str:
-    if arm.name in series.left_out:
-        return f"{arm.name}: left out, {peers_table.reason(series.left_out[arm.name])}"
-    last = series.made(arm.name)[-1]
-    rates = ", ".join(f"{load['requests_per_second']:,.0f}/s at {count}" for count, load in last["loads"].items())
-    return f"{arm.name:<18} {rates}" + (f"  void: {'; '.join(last['void'])}" if last["void"] else "")
-
-
-def series_of(options: argparse.Namespace, conditions: Row, arms: Sequence[Arm], model: Subject) -> Series:
-    """A new one, or the one to go on with; raises NotResumable."""
-    described = environment(model.metadata, OWN)
-    peers = {arm.peer: versions(arm.peer) for arm in arms}
-    if options.resume is None:
-        folder = options.out or new_folder("peers", trial=conditions["quick"])
-        return Series.begin(
-            folder, benchmark="peers", environment={**described, "peers": peers}, conditions=conditions, scenarios=arms
-        )
-    series = Series(options.resume)
-    series.check_resumable(environment=described, conditions=conditions, scenarios=arms)
-    return series
+    return lambda arm: measured(arm, model.artifact, asked[arm.peer], conditions, figures_of=loaded_and_hurt)
 
 
 def benchmarked(options: argparse.Namespace) -> int:
     conditions = conditions_of(options)
     arms = [arm for arm in ARMS if not options.only or arm.peer in options.only]
     model = subject(options.model, seed=options.seed)
-    series = series_of(options, conditions, arms, model)
+    described = environment(model.metadata, OWN)
+    series = begun(options, benchmark="peers", environment=described, conditions=conditions, arms=arms)
     print(f"in {series.folder}", file=sys.stderr)
     fill(series, arms, measuring(arms, model, conditions))
     print(peers_in_full.render(series))
@@ -111,15 +51,7 @@ def conditions_of(options: argparse.Namespace) -> Row:
 
 def main(arguments: Sequence[str]) -> int:
     options = parsed(arguments)
-    interruptible()
-    try:
-        return benchmarked(options)
-    except KeyboardInterrupt:
-        print("\ninterrupted; RESUME=folder, or --resume, goes on with what is in its folder", file=sys.stderr)
-        return INTERRUPTED
-    except (RunFailed, NotResumable, ForkcastError, SettingsInvalid, OSError) as error:
-        print(f"no result: {error}", file=sys.stderr)
-        return 1
+    return series_options.status_of(lambda: benchmarked(options))
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

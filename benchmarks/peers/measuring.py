@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -24,9 +25,11 @@ from benchmarks.workload import check_answers
 
 CONNECTIONS = (1, 32, 128)
 WARM_UP_CONNECTIONS = 32
+# Of a server that has answered rightly once.
+Figures = Callable[[PeerServer, CheckedPlan, list[Asked]], Row]
 
 
-def measured(arm: Arm, artifact: Path, asked: list[Asked], conditions: Row) -> Row:
+def measured(arm: Arm, artifact: Path, asked: list[Asked], conditions: Row, *, figures_of: Figures) -> Row:
     """The run's row; raises RunFailed, and then there is no number."""
     started, before = moment(), calibration_seconds()
     ticks = processor_ticks()
@@ -44,24 +47,30 @@ def measured(arm: Arm, artifact: Path, asked: list[Asked], conditions: Row) -> R
     return {"scenario": arm.name, **times, "steal_share": stolen, **figures}
 
 
-def figures_of(server: PeerServer, plan: CheckedPlan, asked: list[Asked]) -> Row:
+def loaded_and_hurt(server: PeerServer, plan: CheckedPlan, asked: list[Asked]) -> Row:
+    figures, by_process = loaded(server, plan, CONNECTIONS)
+    hurt = recovery(server, busiest(server, by_process), asked, patience=Patience())
+    return {**figures, "recovery": asdict(hurt)}
+
+
+def loaded(server: PeerServer, plan: CheckedPlan, connections: Sequence[int]) -> tuple[Row, dict[int, float]]:
+    """The figures of each level, and the processor time by process; known instances are asked before and after."""
     check_answers(server.port, plan.known)
     Own(WARM_UP_CONNECTIONS, keep_alive=True).load(server.port, plan, plan.warm_up_seconds)
     before = spent(server)
-    loads = {str(count): level(server, plan, count) for count in CONNECTIONS}
+    loads = {str(count): level(server, plan, count) for count in connections}
     by_process = {pid: seconds - before.get(pid, 0.0) for pid, seconds in spent(server).items()}
     memory = pss_bytes(server)
     check_answers(server.port, plan.known)
-    hurt = recovery(server, busiest(server, by_process), asked, patience=Patience())
     void = [f"{count} connections: {why}" for count, load in loads.items() for why in load["void"]]
-    return {
+    figures = {
         "loads": loads,
         "pss_bytes": sum(memory),
         "pss_bytes_by_process": memory,
         "cpu_seconds_by_process": list(by_process.values()),
-        "recovery": asdict(hurt),
         "void": void,
     }
+    return figures, by_process
 
 
 def level(server: PeerServer, plan: CheckedPlan, connections: int) -> Row:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from benchmarks.http_client import HOST
+from benchmarks.peers import open_inference
 from benchmarks.peers.contract import BATCH_ROWS, BATCH_SECONDS, Instance, Launch, Place
 from benchmarks.peers.environments import environment_of, program
 from benchmarks.peers.ports import lasting_port
@@ -42,11 +43,7 @@ class MLServer:
         return Launch([program(self.name, "mlserver"), "start", str(place.folder)], environment_of(self.name, place))
 
     def body(self, instance: Instance) -> bytes:
-        if isinstance(instance, str):
-            kind = {"datatype": "BYTES", "shape": [1], "parameters": {"content_type": "str"}, "data": [instance]}
-        else:
-            kind = {"datatype": "FP64", "shape": [1, len(instance)], "data": instance}
-        return json.dumps({"inputs": [{"name": "instances", **kind}]}).encode()
+        return open_inference.json_body([instance])
 
     def answer(self, label: Any) -> Any:
-        return {"outputs": [{"name": "predict", "data": [label]}]}
+        return open_inference.answer([label])

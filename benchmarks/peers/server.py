@@ -56,7 +56,7 @@ class PeerServer:
         while time.monotonic() < deadline:
             self.pids()
             try:
-                question.check(http_client.post(self.port, question.path, question.body))
+                question.check(http_client.post(self.port, question.path, question.body, headers=question.headers))
                 return
             except (OSError, HTTPException, RequestsFailed) as error:
                 last = str(error)

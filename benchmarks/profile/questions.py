@@ -1,10 +1,10 @@
 """What the model is asked, and what it answers by itself: without the faster code, the batches and the processes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -17,7 +17,7 @@ from app.runtimes.artifact import Location
 from app.runtimes.base import Runtime
 from app.settings import Settings
 from benchmarks.failures import NotMeasurable, RequestsFailed, WrongAnswer
-from benchmarks.http_client import Reply
+from benchmarks.http_client import AS_JSON, Reply
 from benchmarks.instances import variations
 from benchmarks.load.answers import Question, wrong
 from benchmarks.repetition import Plan
@@ -34,6 +34,7 @@ class KnownAnswer:
     """A request whose right answer is known."""
 
     question: Question
+    headers: ClassVar[Mapping[str, str]] = AS_JSON
 
     @property
     def path(self) -> str:

@@ -1,6 +1,6 @@
 """A series of `make bench-peers` as one table: README.md's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.analysis.cells import Cells, Figure
 from benchmarks.markdown import Row, disturbed, machine, table
@@ -16,6 +16,7 @@ SHORT = (
 CELL_CHARACTERS = 60
 BENCHMARK = "peers"
 NOT_YET = "Not measured yet: `make bench-peers` does."
+LOAD = "Closed loop by Forkcast's own load generator, keep-alive, on the same cores as the server"
 
 
 def render(series: Series) -> str:
@@ -37,23 +38,28 @@ def render(series: Series) -> str:
 
 
 def conditions(series: Series, cells: Cells) -> str:
+    model = series.head["conditions"]["model"]
+    asked = f"the model `{model}`, one row a request, every answer's label checked against the estimator's"
+    return f"{LOAD}; {asked}. {repeated(series, cells, at='each number of connections')}"
+
+
+def repeated(series: Series, cells: Cells, *, at: str) -> str:
+    """How often, how long and where; `at` is what there is a window for."""
     said, used = series.head["conditions"], cells.used
     void = f" Void and repeated: {len(cells.void)}." if cells.void else ""
     return (
-        f"Closed loop by Forkcast's own load generator, keep-alive, on the same cores as the server; the model "
-        f"`{said['model']}`, one row a request, every answer's label checked against the estimator's. Repetitions: "
-        f"{said['repetitions']} of each row, in interleaved blocks of random order (seed {said['seed']}), each with a "
-        f"fresh server, {said['warm_up_seconds']} s of warm-up and {said['window_seconds']} s at each number of "
-        f"connections. Medians; 95 % intervals are bootstrapped over blocks.{void} "
+        f"Repetitions: {said['repetitions']} of each row, in interleaved blocks of random order (seed {said['seed']}), "
+        f"each with a fresh server, {said['warm_up_seconds']} s of warm-up and {said['window_seconds']} s at {at}. "
+        f"Medians; 95 % intervals are bootstrapped over blocks.{void} "
         f"{f'{disturbed(used)} ' if used else ''}{machine([series.head])}"
     )
 
 
-def missing(series: Series, cells: Cells) -> list[str]:
+def missing(series: Series, cells: Cells, others: Mapping[str, str] = NOT_MEASURED) -> list[str]:
     """A line for each that has no row."""
     void = {name: "every run was void" for name in cells.scenarios if not cells.runs(name)}
     reasons = {name: reason(why) for name, why in {**void, **series.left_out}.items()}
-    return [f"- Not measured: {name}: {why}." for name, why in {**reasons, **NOT_MEASURED}.items()]
+    return [f"- Not measured: {name}: {why}." for name, why in {**reasons, **others}.items()]
 
 
 def shown(series: Series, cells: Cells) -> list[str]:

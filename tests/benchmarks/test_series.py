@@ -1,10 +1,14 @@
 """A series of runs as files: nothing lost, nothing mixed up."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import series_options
+from benchmarks.failures import RequestsFailed
 from benchmarks.scenarios import Scenario, headline
 from benchmarks.series import NotResumable, Series, newest
 from tests.benchmarks.made_up_results import ENVIRONMENT
@@ -127,3 +131,33 @@ def test_the_newest_series_of_a_name_that_is_finished_is_found(tmp_path: Path) -
     assert newest("bench", tmp_path).name == "bench-20260202T000000"
     with pytest.raises(FileNotFoundError):
         newest("peers", tmp_path)
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "said"),
+    [
+        (None, 3, ""),
+        (RequestsFailed("1 timeout"), 1, "no result: 1 timeout"),
+        (NotResumable("another seed"), 1, "no result: another seed"),
+        (KeyboardInterrupt(), 130, "interrupted; RESUME=folder"),
+    ],
+)
+@pytest.mark.usefixtures("own_signals")
+def test_how_a_benchmark_ends_is_its_status_and_one_line(
+    failure: BaseException | None, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def benchmarked() -> int:
+        if failure is not None:
+            raise failure
+        return 3
+
+    assert series_options.status_of(benchmarked) == status
+    assert capsys.readouterr().err.strip().startswith(said)

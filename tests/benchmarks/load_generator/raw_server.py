@@ -30,6 +30,7 @@ class RawServer(socketserver.ThreadingTCPServer):
         # Of the clients that asked something.
         self.ports: set[int] = set()
         self.asked: list[bytes] = []
+        self.heads: list[dict[bytes, bytes]] = []
         self.lock = threading.Lock()
 
 
@@ -45,6 +46,7 @@ class Handler(socketserver.StreamRequestHandler):
             with self.server.lock:
                 number = len(self.server.asked)
                 self.server.asked.append(body)
+                self.server.heads.append(head)
                 self.server.ports.add(self.client_address[1])
             reply = self.server.answers(number)
             self.wfile.write(reply)

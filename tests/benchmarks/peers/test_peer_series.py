@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchmarks.failures import ServerFailed, WrongAnswer
-from benchmarks.peers.__main__ import fill
 from benchmarks.peers.catalogue import ARMS, NOT_MEASURED
 from benchmarks.peers.contract import Arm
+from benchmarks.peers.filling import fill
 from benchmarks.report import rendered
 from benchmarks.reporting import peers_in_full, peers_table
 from benchmarks.series import Series
