@@ -26,6 +26,7 @@ from app.runtimes.base import ModelMetadata
 from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
+# The version is the protocol's, for Forkcast counts none of its own.
 SERVER = {"name": "forkcast", "version": "2", "extensions": ["binary_tensor_data", "model_repository"]}
 # KServe's name of a model's only output.
 ALIASES = {"output-0": "predict"}
@@ -59,7 +60,7 @@ def _add_infer(router: APIRouter, model: ModelMetadata, below: str, counted_belo
         f"{below}/infer", Endpoint(infer((model.name, model.version)), f"{counted_below}/infer"), methods=["POST"],
         response_class=Response, route_class_override=LeanRoute, tags=TAGS, name=f"{below}/infer".strip("/"),
         description="The outputs asked for, of all instances.", include_in_schema=shown,
-        openapi_extra=documentation.inference(model),
+        openapi_extra=documentation.inference(model) if shown else None,
     )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ async def ready(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    """200 for a model that is served; else 404."""
+    """200 for a model that is served; 404 for another, and 503 where none is."""
     name, _ = _asked(request)
     return _json({"name": name, "ready": True})
 
