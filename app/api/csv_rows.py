@@ -28,7 +28,7 @@ def rows_of_csv(names: Sequence[str], lines: Sequence[list[str]], inputs: InputS
     kinds = {column.name: column.kind for column in inputs.columns}
     # Those of an array may have any names.
     any_names = inputs.unnamed and not kinds.keys() <= set(names)
-    return _read(lines, [READINGS[kinds.get(name, "numeric" if any_names else "string")] for name in names])
+    return read_by(lines, [READINGS[kinds.get(name, "numeric" if any_names else "string")] for name in names])
 
 
 def cells(body: bytes) -> list[list[str]]:
@@ -42,7 +42,7 @@ def cells(body: bytes) -> list[list[str]]:
         raise BadInput([Problem("body", "is no CSV")]) from None
 
 
-def _read(rows: Sequence[list[str]], readings: Sequence[Callable[[str], Any]]) -> list[list[Any]]:
+def read_by(rows: Sequence[list[str]], readings: Sequence[Callable[[str], Any]]) -> list[list[Any]]:
     """A row that is too long or too short stays so, for whoever counts its values."""
     return [
         [read(cell) for read, cell in zip(readings, row, strict=True)] if len(row) == len(readings) else list(row)

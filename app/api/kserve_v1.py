@@ -22,8 +22,6 @@ from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["V1"]
 PREDICT = "/v1/models/{name}:predict"
-
-
 INSTANCES = "instances"
 
 
@@ -79,7 +77,7 @@ async def names(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    """200 for a model that is served; else 404."""
+    """200 for a model that is served; 404 for another, and 503 where none is."""
     if request.path_params["name"].endswith(":predict"):
         raise HTTPException(405, headers={"allow": "POST"})
     name, _ = serving(request.scope).key(request.path_params["name"], None)

@@ -180,10 +180,10 @@ def _by_position(rows: list[Any], known: frozenset[str]) -> list[Any]:
 
 def _filled(rows: list[Any], inputs: TableInput) -> list[Any]:
     """What some of the rows do not have, and others do, is null there if it may be."""
-    names = {frozenset(row) for row in rows if isinstance(row, dict)}
-    if len(names) < 2:
+    objects = [row for row in rows if isinstance(row, dict)]
+    if not objects or all(row.keys() == objects[0].keys() for row in objects):
         return rows
-    present = frozenset.union(*names)
+    present = frozenset().union(*objects)
     nullable = frozenset(column.name for column in inputs.columns if column.nullable and column.name in present)
     needed = frozenset(inputs.names) - nullable
     # As lists, which take little room: there may be many rows of few values.

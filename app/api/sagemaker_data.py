@@ -10,7 +10,7 @@ import orjson
 from numpy.lib import format as npy
 from starlette.exceptions import HTTPException
 
-from app.api.csv_rows import READINGS, cells
+from app.api.csv_rows import READINGS, cells, read_by
 from app.errors import BadInput, NoTensor, Problem
 from app.input_schema import InputSchema, TableInput
 from app.instances import Array
@@ -50,11 +50,7 @@ def _csv(lines: list[list[str]], inputs: InputSchema) -> list[Any]:
     """A line an instance, its cells in the order of the columns; a row of another length stays so."""
     if not isinstance(inputs, TableInput):
         return [line[0] if len(line) == 1 else line for line in lines]
-    readings = [READINGS[column.kind] for column in inputs.columns]
-    return [
-        [read(cell) for read, cell in zip(readings, line, strict=True)] if len(line) == len(readings) else line
-        for line in lines
-    ]
+    return read_by(lines, [READINGS[column.kind] for column in inputs.columns])
 
 
 def from_npy(body: bytes) -> Tensor:
