@@ -11,7 +11,7 @@ from benchmarks.markdown import Row
 from benchmarks.peers.asked import questions
 from benchmarks.peers.catalogue import ARMS, PEERS
 from benchmarks.peers.contract import Arm
-from benchmarks.peers.filling import begun, fill
+from benchmarks.peers.filling import add_options, begun, conditions_of, fill, parsed
 from benchmarks.peers.measuring import loaded_and_hurt, measured
 from benchmarks.reporting import peers_in_full
 from benchmarks.subjects import Subject, subject
@@ -24,7 +24,7 @@ def measuring(arms: Sequence[Arm], model: Subject, conditions: Row) -> Callable[
 
 
 def benchmarked(options: argparse.Namespace) -> int:
-    conditions = conditions_of(options)
+    conditions = {**conditions_of(options, model=options.model), "quick": options.quick or bool(options.only)}
     arms = [arm for arm in ARMS if not options.only or arm.peer in options.only]
     model = subject(options.model, seed=options.seed)
     described = environment(model.metadata, OWN)
@@ -38,31 +38,13 @@ def benchmarked(options: argparse.Namespace) -> int:
     return 1 if conditions["quick"] and series.left_out else 0
 
 
-def conditions_of(options: argparse.Namespace) -> Row:
-    return {
-        "quick": options.quick or bool(options.only),
-        "model": options.model,
-        "repetitions": 1 if options.quick else options.repetitions,
-        "warm_up_seconds": 1 if options.quick else 2,
-        "window_seconds": 1 if options.quick else 5,
-        "seed": options.seed,
-    }
-
-
 def main(arguments: Sequence[str]) -> int:
-    options = parsed(arguments)
-    return series_options.status_of(lambda: benchmarked(options))
-
-
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="windows of a second, to show that it runs; no result")
     parser.add_argument("--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}; no result")
     parser.add_argument("--model", choices=("text", "boosting"), default="text", help="what is served (default: text)")
-    series_options.add(parser, what="arm", repetitions=3)
-    options = parser.parse_args(arguments)
-    series_options.check(parser, options)
-    return options
+    add_options(parser)
+    options = parsed(parser, arguments)
+    return series_options.status_of(lambda: benchmarked(options))
 
 
 if __name__ == "__main__":

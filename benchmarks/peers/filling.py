@@ -4,9 +4,9 @@ import argparse
 import random
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from benchmarks import validity
+from benchmarks import series_options, validity
 from benchmarks.failures import RunFailed
 from benchmarks.markdown import Row
 from benchmarks.peers.contract import Arm
@@ -18,6 +18,29 @@ from benchmarks.series import Series, new_folder
 # What the machine disturbed is made again, once.
 ATTEMPTS = 2
 AnyArm = TypeVar("AnyArm", bound=Arm)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="windows of a second, to show that it runs; no result")
+    series_options.add(parser, what="arm", repetitions=3)
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    options = parser.parse_args(arguments)
+    series_options.check(parser, options)
+    return options
+
+
+def conditions_of(options: argparse.Namespace, **served: Any) -> Row:
+    """How often and how long each arm is asked, and what is `served`."""
+    return {
+        "quick": options.quick,
+        "repetitions": 1 if options.quick else options.repetitions,
+        "warm_up_seconds": 1 if options.quick else 2,
+        "window_seconds": 1 if options.quick else 5,
+        "seed": options.seed,
+        **served,
+    }
 
 
 def fill(series: Series, arms: Sequence[AnyArm], measure: Callable[[AnyArm], Row]) -> None:

@@ -9,7 +9,7 @@ from benchmarks.environment import environment
 from benchmarks.generators import OWN
 from benchmarks.markdown import Row
 from benchmarks.peers.asked import Asked
-from benchmarks.peers.filling import begun, fill
+from benchmarks.peers.filling import add_options, begun, conditions_of, fill, parsed
 from benchmarks.peers.measuring import loaded, measured
 from benchmarks.peers.server import PeerServer
 from benchmarks.protocol.arms import ARMS, CONNECTIONS, ProtocolArm
@@ -33,7 +33,8 @@ def under_load(server: PeerServer, plan: CheckedPlan, asked: list[Asked]) -> Row
 def benchmarked(options: argparse.Namespace) -> int:
     """The exit status: 1 where something that is asked for does not hold."""
     models = {name: subject(name, seed=options.seed) for name in dict.fromkeys(arm.model for arm in ARMS)}
-    conditions = conditions_of(options, models)
+    told = {name: f"{each.metadata.name} {each.metadata.version}" for name, each in models.items()}
+    conditions = conditions_of(options, models=told)
     described = environment(models["text"].metadata, OWN)
     series = begun(options, benchmark=protocol_table.BENCHMARK, environment=described, conditions=conditions, arms=ARMS)
     print(f"in {series.folder}", file=sys.stderr)
@@ -44,29 +45,11 @@ def benchmarked(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def conditions_of(options: argparse.Namespace, models: Mapping[SubjectName, Subject]) -> Row:
-    return {
-        "quick": options.quick,
-        "models": {name: f"{each.metadata.name} {each.metadata.version}" for name, each in models.items()},
-        "repetitions": 1 if options.quick else options.repetitions,
-        "warm_up_seconds": 1 if options.quick else 2,
-        "window_seconds": 1 if options.quick else 5,
-        "seed": options.seed,
-    }
-
-
 def main(arguments: Sequence[str]) -> int:
-    options = parsed(arguments)
-    return series_options.status_of(lambda: benchmarked(options))
-
-
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.protocol", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="windows of a second, to show that it runs; no result")
-    series_options.add(parser, what="arm", repetitions=3)
-    options = parser.parse_args(arguments)
-    series_options.check(parser, options)
-    return options
+    add_options(parser)
+    options = parsed(parser, arguments)
+    return series_options.status_of(lambda: benchmarked(options))
 
 
 if __name__ == "__main__":
