@@ -256,7 +256,7 @@ def test_columns_may_come_in_any_order_and_null_is_what_is_missing(client_of: Ma
 
 
 @pytest.mark.parametrize("content_type", ["pd", "np"])
-def test_a_column_with_a_space_for_each_type_of_values(client_of: MakeClient, content_type: str) -> None:
+def test_columns_are_told_by_their_names_whatever_the_content_type(client_of: MakeClient, content_type: str) -> None:
     model = Seeing(INTEGERS)
     tensors = [tensor("count", "INT32", [1, 2]), tensor("member", "BOOL", [True, False])]
 

@@ -23,6 +23,13 @@ def client(forkcast: Server) -> Iterator[InferenceServerClient]:
         yield client
 
 
+def check_probabilities(client: InferenceServerClient, estimator: Any, rows: Any) -> None:
+    answer = client.infer("flowers", [in_bytes(tensor(rows))], outputs=[InferRequestedOutput("predict_proba")])
+
+    expected = estimator.predict_proba(rows.astype(float))
+    np.testing.assert_allclose(answer.as_numpy("predict_proba"), expected, rtol=0, atol=1e-9)
+
+
 def test_the_server_says_that_it_takes_bytes(client: InferenceServerClient) -> None:
     assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
 
@@ -47,10 +54,7 @@ def test_numbers_of_each_datatype_are_predicted_as_by_the_estimator(
 ) -> None:
     rows = WHOLE.astype(dtype)
 
-    answer = client.infer("flowers", [in_bytes(tensor(rows))], outputs=[InferRequestedOutput("predict_proba")])
-
-    expected = estimators["flowers"].predict_proba(rows.astype(float))
-    np.testing.assert_allclose(answer.as_numpy("predict_proba"), expected, rtol=0, atol=1e-9)
+    check_probabilities(client, estimators["flowers"], rows)
 
 
 def test_half_singles_are_predicted_as_by_the_estimator(
@@ -58,10 +62,7 @@ def test_half_singles_are_predicted_as_by_the_estimator(
 ) -> None:
     rows = ROWS.astype(ml_dtypes.bfloat16)
 
-    answer = client.infer("flowers", [in_bytes(tensor(rows))], outputs=[InferRequestedOutput("predict_proba")])
-
-    expected = estimators["flowers"].predict_proba(rows.astype(float))
-    np.testing.assert_allclose(answer.as_numpy("predict_proba"), expected, rtol=0, atol=1e-9)
+    check_probabilities(client, estimators["flowers"], rows)
 
 
 def test_without_outputs_named_the_prediction_comes_as_bytes(
@@ -130,10 +131,7 @@ def test_a_column_of_each_kind_as_bytes(client: InferenceServerClient, estimator
 def test_thousands_of_rows_as_bytes(client: InferenceServerClient, estimators: dict[str, Any]) -> None:
     rows = np.random.default_rng(5).normal(size=(20_000, 4))
 
-    answer = client.infer("flowers", [in_bytes(tensor(rows))], outputs=[InferRequestedOutput("predict_proba")])
-
-    expected = estimators["flowers"].predict_proba(rows)
-    np.testing.assert_allclose(answer.as_numpy("predict_proba"), expected, rtol=0, atol=1e-9)
+    check_probabilities(client, estimators["flowers"], rows)
 
 
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])

@@ -44,16 +44,8 @@ def states(client: InferenceServerClient) -> dict[str, str]:
     return {model["name"]: model["state"] for model in client.get_model_repository_index()}
 
 
-def ready_in_each_worker(server: Server, name: str) -> set[bool]:
-    """What each worker says of the model, each asked on a connection of its own."""
-    with server.connections() as connections:
-        told = set()
-        for connection in connections.values():
-            connection.request("GET", f"/v2/models/{name}/ready", headers=PREDICTS)
-            answer = connection.getresponse()
-            answer.read()
-            told.add(answer.status == 200)
-        return told
+def ready_in_each_worker(server: Server, name: str) -> set[int]:
+    return server.told_by_each(f"/v2/models/{name}/ready", PREDICTS)
 
 
 def test_the_index_lists_every_model_and_version(client: InferenceServerClient, estimators: dict[str, Any]) -> None:
@@ -69,7 +61,7 @@ def test_an_unloaded_model_is_gone_from_every_worker_until_it_is_loaded(
 ) -> None:
     client.unload_model("prices", headers=ADMIN)
 
-    assert ready_in_each_worker(server, "prices") == {False}
+    assert ready_in_each_worker(server, "prices") == {404}
     assert states(client)["prices"] == "UNAVAILABLE"
     assert states(client)["flowers"] == "READY"
     with pytest.raises(InferenceServerException):
@@ -77,7 +69,7 @@ def test_an_unloaded_model_is_gone_from_every_worker_until_it_is_loaded(
 
     client.load_model("prices", headers=ADMIN)
 
-    assert ready_in_each_worker(server, "prices") == {True}
+    assert ready_in_each_worker(server, "prices") == {200}
     assert states(client)["prices"] == "READY"
     answer = client.infer("prices", [in_json(tensor(ROWS[:, :3]))], headers=PREDICTS)
     expected = estimators["prices"].predict(ROWS[:, :3])

@@ -120,6 +120,17 @@ class Server:
         """The sum of all series of a metric, by whichever worker answers."""
         return metric_sum(self.get("/metrics"), name)
 
+    def told_by_each(self, path: str, headers: Mapping[str, str]) -> set[int]:
+        """The statuses with which the workers answer a GET."""
+        with self.connections() as connections:
+            statuses = set()
+            for connection in connections.values():
+                connection.request("GET", path, headers=dict(headers))
+                answer = connection.getresponse()
+                answer.read()
+                statuses.add(answer.status)
+            return statuses
+
     @contextlib.contextmanager
     def connections(self) -> Iterator[dict[int, http.client.HTTPConnection]]:
         """A kept-alive connection to each worker, by the worker's pid."""

@@ -70,15 +70,7 @@ def states(server: Server) -> dict[str, str]:
 
 
 def ready(server: Server, name: str) -> set[int]:
-    """The statuses of the workers, each asked on a connection of its own."""
-    with server.connections() as connections:
-        found = set()
-        for connection in connections.values():
-            connection.request("GET", f"/v2/models/{name}/ready", headers=PREDICTS)
-            answer = connection.getresponse()
-            answer.read()
-            found.add(answer.status)
-        return found
+    return server.told_by_each(f"/v2/models/{name}/ready", PREDICTS)
 
 
 @pytest.fixture(autouse=True)
