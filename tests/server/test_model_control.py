@@ -186,4 +186,5 @@ def test_what_nobody_may_do_is_refused(
 
     assert refused.status_code == status
     assert list(refused.json()) == ["error"]
-    assert server.worker_pids == pids
+    # One that leaves since before may be gone.
+    assert server.worker_pids <= pids
