@@ -1,9 +1,10 @@
-"""Which requests a worker takes, as pure ASGI: it counts and never waits."""
+"""Which requests a worker takes: it counts and never waits."""
 
 import math
 import random
 import re
 import time
+from typing import NoReturn
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,21 +25,54 @@ MOST_RETRY_SECONDS = 60
 MARGIN = 0.9
 
 
-class Admission:
+class Gate:
     """
-    Refuses a request at once, before its body is read, when this worker could not answer it in time.
+    Refuses a request, over whatever protocol it comes, when this worker could not answer it in time.
 
     That is, when it already holds `limit` requests, or when those that it holds take longer, by the pace of the last
-    predicts, than the request may wait: `timeout_seconds`, or less by its own header X-Request-Timeout-Ms. An admitted
-    request has its deadline in `scope["state"]["caller"]`.
+    predicts, than the request may wait: `timeout_seconds`, or less by its own wish.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, timeout_seconds: float, pace: Pace) -> None:
-        self.app = app
+    def __init__(self, *, limit: int, timeout_seconds: float, pace: Pace) -> None:
         self._limit = limit
         self._timeout_seconds = timeout_seconds
         self._pace = pace
         self._held = 0
+
+    def enter(self, arrived: float, seconds: float) -> float:
+        """The deadline of a request that may wait so many seconds, both of the monotonic clock; raises Overloaded."""
+        deadline = arrived + min(seconds, self._timeout_seconds)
+        if self._held >= self._limit:
+            self._refuse("full")
+        if self._held and self._pace.seconds_for(self._held + 1) > (deadline - time.monotonic()) * MARGIN:
+            self._refuse("slow")
+        self._held += 1
+        return deadline
+
+    def leave(self) -> None:
+        """One that has entered is answered."""
+        self._held -= 1
+
+    def retry_seconds(self) -> int:
+        """When it may be worth to ask again: not at the same time for all."""
+        drained = self._pace.seconds_for(self._held)
+        return min(MOST_RETRY_SECONDS, math.ceil(drained * random.uniform(1.0, 1.5)) or 1)  # noqa: S311
+
+    def _refuse(self, reason: str) -> NoReturn:
+        metrics.SHED.labels(reason).inc()
+        raise Overloaded(self._held)
+
+
+class Admission:
+    """
+    Asks the gate before a request's body is read; its own header X-Request-Timeout-Ms says how long it may wait.
+
+    An admitted request has its deadline in `scope["state"]["caller"]`.
+    """
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self.app = app
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in ALWAYS_ADMITTED:
@@ -49,28 +83,17 @@ class Admission:
         if seconds is None:
             await refusal(scope, 400, INVALID_TIMEOUT)(scope, receive, send)
             return
-        now = time.monotonic()
-        deadline = state.get("arrived", now) + min(seconds, self._timeout_seconds)
-        if self._held >= self._limit:
-            await self._refuse("full", scope, receive, send)
-            return
-        if self._held and self._pace.seconds_for(self._held + 1) > (deadline - now) * MARGIN:
-            await self._refuse("slow", scope, receive, send)
+        try:
+            deadline = self._gate.enter(state.get("arrived") or time.monotonic(), seconds)
+        except Overloaded as error:
+            again = {"retry-after": str(self._gate.retry_seconds())}
+            await refusal(scope, 503, str(error), again)(scope, receive, send)
             return
         state["caller"] = Caller(deadline, state.get("has_left", never))
-        self._held += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self._held -= 1
-
-    async def _refuse(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
-        metrics.SHED.labels(reason).inc()
-        drained = self._pace.seconds_for(self._held)
-        # Not all at the same time again.
-        retry_after = min(MOST_RETRY_SECONDS, math.ceil(drained * random.uniform(1.0, 1.5)) or 1)  # noqa: S311
-        refused = refusal(scope, 503, str(Overloaded(self._held)), {"retry-after": str(retry_after)})
-        await refused(scope, receive, send)
+            self._gate.leave()
 
 
 def _own_timeout(given: bytes | None) -> float | None:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from app import metrics, middleware
+from app.admission import Gate
 from app.api import (
     documentation_page,
     error_responses,
@@ -91,6 +92,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     """The whole application around loaded models; each worker's own parts are made by its lifespan."""
     content_filter = make_content_filter(settings)
     pace = Pace(settings.threads if settings.execution == "threads" else 1)
+    gate = Gate(limit=settings.max_in_flight, timeout_seconds=settings.request_timeout_seconds, pace=pace)
     app = FastAPI(
         title="Forkcast",
         description=describe(models),
@@ -114,9 +116,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     return middleware.assemble(
         Shortcut(app),
         max_body_bytes=settings.max_body_bytes,
-        max_in_flight=settings.max_in_flight,
-        timeout_seconds=settings.request_timeout_seconds,
-        pace=pace,
+        gate=gate,
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
         keys=None if settings.api_keys_file is None else read_keys(settings.api_keys_file),

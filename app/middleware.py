@@ -1,26 +1,22 @@
 """What every request passes, as pure ASGI: identity and account, admission, the body's limit."""
 
-import re
 import time
-from collections.abc import Mapping
 from functools import cached_property
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.admission import Admission
+from app.admission import Admission, Gate
 from app.api.error_responses import refusal
 from app.api_keys import ApiKeys
 from app.authorization import Authorization
 from app.content_encoding import ContentEncoding
 from app.errors import BodyTooLarge
-from app.pace import Pace
-from app.problem_document import new_request_id
+from app.problem_document import request_id_of
 
 log = structlog.stdlib.get_logger("forkcast")
 
-SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -43,16 +39,17 @@ class Named:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = _request_id(headers)
+        request_id = request_id_of(headers)
+        named = (b"x-request-id", request_id.encode())
         state = scope.setdefault("state", {})
-        state["headers"], state["request_id"] = headers, request_id.decode()
+        state["headers"], state["request_id"] = headers, request_id
         status = 0
 
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *self._worker]
+                message["headers"] = [*message["headers"], named, *self._worker]
             await send(message)
 
         self._begun()
@@ -60,7 +57,7 @@ class Named:
             await self.app(scope, receive, send_named)
         except Exception as error:
             # The frameworks below have sent their 500 and raise what caused it, for the log.
-            log.error("request failed", request_id=request_id.decode(), exc_info=error)
+            log.error("request failed", request_id=request_id, exc_info=error)
             if status == 0:
                 await refusal(scope, 500, "The server failed")(scope, receive, send_named)
         finally:
@@ -110,11 +107,6 @@ def without_traceback(send: Send) -> Send:
     return send_short
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
-    given = headers.get(b"x-request-id")
-    return given if given is not None and SANE_REQUEST_ID.fullmatch(given) else new_request_id().encode()
-
-
 class BodyLimit:
     """
     Holds a body to `limit` bytes: as declared, before it is read; without a declared length, as counted.
@@ -162,9 +154,7 @@ def assemble(
     app: ASGIApp,
     *,
     max_body_bytes: int,
-    max_in_flight: int,
-    timeout_seconds: float,
-    pace: Pace,
+    gate: Gate,
     worker_header: bool,
     access_log: bool,
     keys: ApiKeys | None = None,
@@ -172,7 +162,7 @@ def assemble(
     """The stack around `app`, outermost last."""
     app = ContentEncoding(app, limit=max_body_bytes)
     app = BodyLimit(app, limit=max_body_bytes)
-    app = Admission(app, limit=max_in_flight, timeout_seconds=timeout_seconds, pace=pace)
+    app = Admission(app, gate=gate)
     if keys is not None:
         app = Authorization(app, keys=keys)
     return Account(app, worker_header=worker_header, access_log=access_log)

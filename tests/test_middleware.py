@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
 from app import metrics
-from app.admission import Admission
+from app.admission import Admission, Gate
 from app.errors import BodyTooLarge
 from app.main import create_app
 from app.middleware import Account, BodyLimit
@@ -99,7 +99,7 @@ def test_what_was_in_flight_is_counted_down_after_a_fault() -> None:
 
 
 def admitting(app: Any, *, limit: int = 100, timeout_seconds: float = 30.0, pace: Pace | None = None) -> Admission:
-    return Admission(app, limit=limit, timeout_seconds=timeout_seconds, pace=pace or Pace())
+    return Admission(app, gate=Gate(limit=limit, timeout_seconds=timeout_seconds, pace=pace or Pace()))
 
 
 def shed(reason: str = "full") -> float:

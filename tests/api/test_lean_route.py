@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from starlette.types import ASGIApp, Message, Scope
 
 from app import middleware
+from app.admission import Gate
 from app.api.lean_route import LeanRoute, Shortcut
 from app.errors import RefusedByModel
 from app.input_schema import TextInput
@@ -83,7 +84,7 @@ def both(fake: Fake | None) -> tuple[FastAPI, ASGIApp, ASGIApp]:
     fastapi = inner.app
     assert isinstance(fastapi, FastAPI)
     without = middleware.assemble(
-        fastapi, max_body_bytes=MOST_BODY_BYTES, max_in_flight=9, timeout_seconds=30.0, pace=Pace(),
+        fastapi, max_body_bytes=MOST_BODY_BYTES, gate=Gate(limit=9, timeout_seconds=30.0, pace=Pace()),
         worker_header=False, access_log=False,
     )  # fmt: skip
     return fastapi, whole, without
