@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # Each has an environment of its own, for none can share one with another.
 PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme protobuf bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -58,6 +58,9 @@ types: .venv/.installed-dev
 
 readme: .venv/.installed-dev
 	@$(PYTHON_RUN) -m benchmarks.report --check
+
+protobuf: .venv/.installed-dev ## write the messages of gRPC anew from app/api/open_inference.proto
+	@$(PYTHON_RUN) -m grpc_tools.protoc -I . --python_out=. --pyi_out=. app/api/open_inference.proto
 
 check: lint types readme test ## lint, types and tests: what CI runs
 

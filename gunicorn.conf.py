@@ -44,6 +44,7 @@ worker_class = "app.processes.worker.ForkcastWorker"
 # The ops worker is one more.
 workers = (settings.web_concurrency or usable_cores()) + 1
 bind = [address(settings.host, settings.port), address(settings.ops_host, settings.ops_port)]
+bind += [address(settings.host, port) for port in settings.grpc_ports]
 graceful_timeout = settings.request_timeout_seconds + GRACE_SECONDS
 timeout = settings.request_timeout_seconds + 2 * GRACE_SECONDS
 # Longer than a load balancer or a Prometheus pauses between two requests: else they would find connections closed.
@@ -69,7 +70,7 @@ def nworkers_changed(server, new_value, old_value):
 
 
 def when_ready(server):
-    lifecycle.assert_both_listeners(server.LISTENERS, settings.port, settings.ops_port)
+    lifecycle.assert_listeners(server.LISTENERS, settings.ports)
     lifecycle.assert_one_thread()
     lifecycle.freeze_heap()
     announce(settings, held_models(), server.num_workers - 1)

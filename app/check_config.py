@@ -23,6 +23,7 @@ def lines(settings: Settings, origins: dict[str, str]) -> list[str]:
         f"cores this process may use: {cores}",
         f"memory this process may use: {'unknown' if memory is None else f'{memory / 2**30:.1f} GiB'}",
         f"will start: {workers} serving workers on {settings.host}:{settings.port}, execution {settings.execution}",
+        *[f"will speak gRPC: those on {settings.host}:{port}" for port in settings.grpc_ports],
         f"will start: an ops worker on {settings.ops_host}:{settings.ops_port}",
     ]
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from app.api import (
 )
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
-from app.api_keys import read_keys
+from app.api_keys import ApiKeys, read_keys
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
 from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
@@ -48,6 +48,7 @@ SWITCH_SECONDS = 0.001
 DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
 INVOCATIONS = {"mlflow": mlflow_scoring, "sagemaker": sagemaker}
 log = structlog.stdlib.get_logger("forkcast")
+MakeGrpc = Callable[[Serving], Any]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]
 
 
@@ -93,11 +94,12 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
     content_filter = make_content_filter(settings)
     pace = Pace(settings.threads if settings.execution == "threads" else 1)
     gate = Gate(limit=settings.max_in_flight, timeout_seconds=settings.request_timeout_seconds, pace=pace)
+    keys = None if settings.api_keys_file is None else read_keys(settings.api_keys_file)
     app = FastAPI(
         title="Forkcast",
         description=describe(models),
         version=models.version or "0",
-        lifespan=make_lifespan(settings, models, content_filter, pace),
+        lifespan=make_lifespan(settings, models, content_filter, pace, make_grpc(settings, gate, keys)),
         openapi_url=None,
         redirect_slashes=False,
         exception_handlers={
@@ -119,8 +121,17 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         gate=gate,
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
-        keys=None if settings.api_keys_file is None else read_keys(settings.api_keys_file),
+        keys=keys,
     )
+
+
+def make_grpc(settings: Settings, gate: Gate, keys: ApiKeys | None) -> MakeGrpc | None:
+    """What makes of a worker's parts what makes its gRPC connections."""
+    if settings.grpc_port is None:
+        return None
+    from app.grpc_service import connections
+
+    return partial(connections, gate=gate, keys=keys, access_log=settings.access_log == "on")
 
 
 def make_content_filter(settings: Settings) -> ContentFilter:
@@ -147,7 +158,13 @@ def make_execution_mode(settings: Settings, models: ModelStore, pace: Pace) -> E
     return MicroBatch(settings.max_batch_size, pace=pace)
 
 
-def make_lifespan(settings: Settings, models: ModelStore, content_filter: ContentFilter, pace: Pace) -> Lifespan:
+def make_lifespan(
+    settings: Settings,
+    models: ModelStore,
+    content_filter: ContentFilter,
+    pace: Pace,
+    grpc: MakeGrpc | None,
+) -> Lifespan:
     """What each worker does of its own: its executor, its warm-up, its readiness."""
 
     @asynccontextmanager
@@ -166,7 +183,7 @@ def make_lifespan(settings: Settings, models: ModelStore, content_filter: Conten
         if part.predictors:
             tell_metrics(models)
             await native.rehearse(Shortcut(app), part, models)
-        yield {"serving": part, "version": models.version if part.predictors else ""}
+        yield {"serving": part, "version": models.version if part.predictors else "", "grpc": grpc and grpc(part)}
         executor.close()
 
     return lifespan

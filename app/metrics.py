@@ -39,6 +39,10 @@ REQUEST_SECONDS = Histogram(
     "forkcast_http_request_duration_seconds", "Time from the first byte read to the last written.", ["route"],
     buckets=SECONDS,
 )  # fmt: skip
+CALLS = Counter("forkcast_grpc_requests_total", "gRPC calls answered.", ["method", "code"])
+CALL_SECONDS = Histogram(
+    "forkcast_grpc_request_duration_seconds", "Time from a call's headers to its answer.", ["method"], buckets=SECONDS
+)
 INFERENCE_SECONDS = Histogram(
     "forkcast_inference_duration_seconds", "Time inside Runtime.predict, per batch.", ["model"], buckets=SECONDS
 )
@@ -107,14 +111,13 @@ def of_model(name: str) -> ModelMetrics:
 
 
 class RequestMetrics:
-    """What is counted for one kind of request; on the loop alone."""
+    """What is counted for one kind of request, over HTTP or gRPC; on the loop alone."""
 
     __slots__ = ("_requests", "_seconds")
 
-    def __init__(self, route: str, method: str, status: int) -> None:
-        REQUESTS.labels(route, method, str(status))
-        self._requests = Tally(Cell.of("forkcast_http_requests_total", route, method, str(status)))
-        self._seconds = _distribution(REQUEST_SECONDS, SECONDS, route)
+    def __init__(self, requests: Tally, seconds: Distribution) -> None:
+        self._requests = requests
+        self._seconds = seconds
 
     def answered(self, seconds: float) -> None:
         """In so many seconds."""
@@ -129,7 +132,17 @@ class RequestMetrics:
 @cache
 def of_request(route: str, method: str, status: int) -> RequestMetrics:
     """The counter and the duration of requests; the labels come from closed sets, so the cache is bounded."""
-    return RequestMetrics(route, method, status)
+    REQUESTS.labels(route, method, str(status))
+    requests = Tally(Cell.of("forkcast_http_requests_total", route, method, str(status)))
+    return RequestMetrics(requests, _distribution(REQUEST_SECONDS, SECONDS, route))
+
+
+@cache
+def of_call(method: str, code: str) -> RequestMetrics:
+    """The counter and the duration of gRPC calls; the labels come from closed sets."""
+    CALLS.labels(method, code)
+    requests = Tally(Cell.of("forkcast_grpc_requests_total", method, code))
+    return RequestMetrics(requests, _distribution(CALL_SECONDS, SECONDS, method))
 
 
 def _distribution(histogram: Histogram, bounds: Sequence[float], label: str) -> Distribution:
@@ -145,7 +158,7 @@ def become(slot: int) -> None:
     global _identity
     _identity = str(slot)
     Cell.become(_identity, FOLDER)
-    for bound in (of_model, of_request, cache_lookups, in_flight, worker_requests):
+    for bound in (of_model, of_request, of_call, cache_lookups, in_flight, worker_requests):
         bound.cache_clear()
 
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     ops_port: int = Field(default=8001, ge=1, le=65535, validation_alias="OPS_PORT")
     """Port of the operator's endpoints."""
 
+    grpc_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of the API's host where the Open Inference Protocol is spoken over gRPC, in clear text; unset: none."""
+
     web_concurrency: int | None = Field(default=None, ge=1, le=1024, validation_alias="WEB_CONCURRENCY")
     """Worker processes; unset: one for each core that this process may use."""
 
@@ -194,7 +197,21 @@ class Settings(BaseSettings):
     def check_ports(self) -> Self:
         if self.port == self.ops_port:
             raise ValueError("PORT and OPS_PORT are the same")
+        if self.grpc_port in (self.port, self.ops_port):
+            raise ValueError(f"{PREFIX}GRPC_PORT is the same as PORT or OPS_PORT")
+        if self.grpc_port is not None and self.accept != "balanced":
+            raise ValueError(f"{PREFIX}GRPC_PORT goes with {PREFIX}ACCEPT=balanced alone")
         return self
+
+    @property
+    def grpc_ports(self) -> list[int]:
+        """One, or none."""
+        return [] if self.grpc_port is None else [self.grpc_port]
+
+    @property
+    def ports(self) -> list[int]:
+        """The API's, the operator's, and that of gRPC if there is one."""
+        return [self.port, self.ops_port, *self.grpc_ports]
 
 
 def environment_name(field: str) -> str:

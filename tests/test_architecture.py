@@ -8,6 +8,7 @@ import pytest
 
 APP = Path(__file__).parent.parent / "app"
 HTTP = ["main.py", "ops.py", "middleware.py", "admission.py", "content_encoding.py", "authorization.py", "api/"]
+GRPC = ["grpc_service.py", "grpc_middleware.py"]
 # Who may import what; a name also stands for all below it.
 ONLY_IN = {
     "fastapi": HTTP,
@@ -16,6 +17,9 @@ ONLY_IN = {
     "gunicorn": ["processes/"],
     "uvicorn": ["processes/"],
     "httptools": ["processes/"],
+    "h2": ["processes/"],
+    "hpack": ["processes/"],
+    "hyperframe": ["processes/"],
     "uvicorn_worker": ["processes/"],
     "prometheus_client": ["metrics.py", "metric_cells.py", "metric_files.py"],
     "joblib": ["runtimes/", "training/"],
@@ -23,7 +27,7 @@ ONLY_IN = {
     "pandas": ["runtimes/", "training/"],
     "onnx": ["runtimes/onnx_graph.py", "runtimes/acceleration/onnx_trees.py"],
     "onnxruntime": ["runtimes/onnx_session.py"],
-    "google.protobuf": ["runtimes/onnx_graph.py"],
+    "google.protobuf": ["runtimes/onnx_graph.py", "api/open_inference_grpc.py", "api/open_inference_pb2.py"],
     "skops": ["runtimes/skops_impl.py"],
     "yaml": ["runtimes/mlmodel.py"],
     "mlflow": ["runtimes/pyfunc_impl.py", "runtimes/mlflow_store.py"],
@@ -42,7 +46,9 @@ ONLY_IN = {
         "training/__main__.py",
         "demo/",
     ],
-    "app.api": HTTP,
+    "app.api": [*HTTP, *GRPC],
+    "app.grpc_service": ["main.py"],
+    "app.grpc_middleware": ["grpc_service.py"],
     "app.predictor": ["main.py", "renewal.py", "api/"],
     "app.execution": ["main.py", "predictor.py", "micro_batch.py", "batch.py", "prediction_cache.py"],
     "app.at_once": ["micro_batch.py"],
@@ -65,7 +71,7 @@ ONLY_IN = {
     "app.disguised_terms": ["content_filter.py"],
     "app.text_folding": ["content_filter.py", "disguised_terms.py"],
     "app.middleware": ["main.py", "ops.py"],
-    "app.processes": ["processes/", "check_config.py", "loading.py", "ops.py", "renewal.py"],
+    "app.processes": ["processes/", "check_config.py", "loading.py", "ops.py", "renewal.py", "grpc_service.py"],
     "app.artifact_files": ["reload.py", "repository_files.py"],
     "app.repository_files": ["reload.py"],
     "app.runtimes.artifact": [

@@ -100,6 +100,9 @@ def test_names_in_lower_case_are_not_settings(env_file: Path, monkeypatch: pytes
         ("PORT", "SECRET"),
         ("FORKCAST_EXECUTION", "SECRET"),
         ("FORKCAST_THREADS", "0"),
+        ("FORKCAST_GRPC_PORT", "65536"),
+        ("FORKCAST_GRPC_PORT", "8000"),
+        ("FORKCAST_GRPC_PORT", "8001"),
         ("FORKCAST_MAX_BATCH_SIZE", "-1"),
         ("FORKCAST_METRICS", "yes"),
         ("FORKCAST_BLOCKED_TERMS_FILE", "/no/such/SECRET"),
@@ -160,11 +163,22 @@ def test_check_config_shows_each_setting_with_its_source_and_what_will_start(
     env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    monkeypatch.setenv("FORKCAST_GRPC_PORT", "8002")
 
     shown = lines(load_settings(env_file), sources(env_file))
 
     assert all(any(line.startswith(f"{environment_name(name)} ") for line in shown) for name in Settings.model_fields)
     assert any(line.split() == ["WEB_CONCURRENCY", "3", "environment"] for line in shown)
     assert "will start: 3 serving workers on 127.0.0.1:8000, execution microbatch" in shown
+    assert "will speak gRPC: those on 127.0.0.1:8002" in shown
     assert "will start: an ops worker on 127.0.0.1:8001" in shown
     assert any(line.startswith("memory this process may use: ") for line in shown)
+
+
+def test_grpc_goes_with_balanced_accept_alone(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKCAST_GRPC_PORT", "8002")
+    assert load_settings(env_file).ports == [8000, 8001, 8002]
+    monkeypatch.setenv("FORKCAST_ACCEPT", "stock")
+
+    with pytest.raises(SettingsInvalid, match="FORKCAST_GRPC_PORT goes with FORKCAST_ACCEPT=balanced alone"):
+        load_settings(env_file)

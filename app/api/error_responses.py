@@ -1,4 +1,4 @@
-"""Errors to HTTP: the one table of statuses, and the form that each dialect gives to what it refuses."""
+"""Errors to HTTP and gRPC: the one table of statuses, and the form that each dialect gives to what it refuses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from starlette.types import Scope
 
 from app import errors
 from app.errors import Problem
+from app.grpc_calls import Code
+from app.grpc_calls import Refused as RefusedCall
 from app.problem_document import MEDIA_TYPE, problem_document
 
 log = structlog.stdlib.get_logger("forkcast")
@@ -28,32 +30,33 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Of one error: in our own dialect, and in those of others, who have no 422."""
+    """Of one error: in our own dialect, in those of others, who have no 422, and in gRPC."""
 
     native: int
     others: int
+    grpc: Code
 
 
-def same(status: int) -> Status:
-    return Status(status, status)
+def same(status: int, grpc: Code) -> Status:
+    return Status(status, status, grpc)
 
 
 STATUS: Mapping[type[errors.ForkcastError], Status] = {
-    errors.BadInput: Status(422, others=400),
-    errors.RefusedByModel: Status(422, others=400),
-    errors.BodyTooLarge: same(413),
-    errors.ContentRejected: same(400),
-    errors.ModelNotReady: same(503),
-    errors.Overloaded: same(503),
-    errors.DeadlineExceeded: same(504),
-    errors.CallerLeft: same(CLIENT_CLOSED_REQUEST),
-    errors.UnknownModel: same(404),
-    errors.NoApiKey: same(401),
-    errors.Forbidden: same(403),
-    errors.ModelNotChanged: Status(409, others=400),
-    errors.ControlBusy: same(503),
-    errors.NoTensor: same(501),
-    errors.InferenceFailed: same(500),
+    errors.BadInput: Status(422, others=400, grpc=Code.INVALID_ARGUMENT),
+    errors.RefusedByModel: Status(422, others=400, grpc=Code.INVALID_ARGUMENT),
+    errors.BodyTooLarge: same(413, Code.RESOURCE_EXHAUSTED),
+    errors.ContentRejected: same(400, Code.INVALID_ARGUMENT),
+    errors.ModelNotReady: same(503, Code.UNAVAILABLE),
+    errors.Overloaded: same(503, Code.UNAVAILABLE),
+    errors.DeadlineExceeded: same(504, Code.DEADLINE_EXCEEDED),
+    errors.CallerLeft: same(CLIENT_CLOSED_REQUEST, Code.CANCELLED),
+    errors.UnknownModel: same(404, Code.NOT_FOUND),
+    errors.NoApiKey: same(401, Code.UNAUTHENTICATED),
+    errors.Forbidden: same(403, Code.PERMISSION_DENIED),
+    errors.ModelNotChanged: Status(409, others=400, grpc=Code.FAILED_PRECONDITION),
+    errors.ControlBusy: same(503, Code.UNAVAILABLE),
+    errors.NoTensor: same(501, Code.UNIMPLEMENTED),
+    errors.InferenceFailed: same(500, Code.INTERNAL),
 }
 # MLflow's names; what has none is told by its status alone.
 MLFLOW_CODES = {
@@ -130,6 +133,14 @@ def answer(error: Exception, scope: Scope) -> Response:
         log.warning(str(error), request_id=scope["state"]["request_id"], status=status, exc_info=error)
     problems = error.problems if isinstance(error, errors.BadInput) else ()
     return refusal(scope, status, str(error), HEADERS.get(status), problems)
+
+
+def grpc_refusal(error: errors.ForkcastError, request_id: str) -> RefusedCall:
+    """A cause is logged here and nowhere else."""
+    code = STATUS[type(error)].grpc
+    if error.__cause__ is not None:
+        log.warning(str(error), request_id=request_id, code=code.name, exc_info=error)
+    return RefusedCall(code, str(error))
 
 
 async def handle_error(request: Request, error: Exception) -> Response:

@@ -27,7 +27,8 @@ from app.runtimes.repository import addressable
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
 # The version is the protocol's, for Forkcast counts none of its own.
-SERVER = {"name": "forkcast", "version": "2", "extensions": ["binary_tensor_data", "model_repository"]}
+NAME, PROTOCOL = "forkcast", "2"
+SERVER = {"name": NAME, "version": PROTOCOL, "extensions": ["binary_tensor_data", "model_repository"]}
 # KServe's name of a model's only output.
 ALIASES = {"output-0": "predict"}
 MODEL = "/v2/models/{name}"

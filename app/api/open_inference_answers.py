@@ -42,13 +42,20 @@ def answered(
 def described_as(output: WantedOutput, array: Array) -> tuple[dict[str, Any], list[bytes]]:
     """The output's member of the answer, and its bytes if it is to have some."""
     datatype = tensor_data.datatype_of(array)
-    # One value an instance is a column, as MLServer has it.
-    shape = [*array.shape] if array.ndim > 1 else [len(array), 1]
-    described: dict[str, Any] = {"name": output.name, "shape": shape, "datatype": datatype}
+    described: dict[str, Any] = {"name": output.name, "shape": shape_of(array), "datatype": datatype}
     if output.binary:
         raw = tensor_data.as_bytes(array)
         return {**described, "parameters": {"binary_data_size": len(raw)}}, [raw]
-    as_texts = output.content_type == TEXTS and datatype == tensor_data.TEXTS
-    described["parameters"] = {"content_type": TEXTS if as_texts else ARRAY}
+    described["parameters"] = {"content_type": decoded_as(output, datatype)}
     described["data"] = array.ravel().tolist() if datatype == tensor_data.TEXTS else array.ravel()
     return described, []
+
+
+def shape_of(array: Array) -> list[int]:
+    """One value an instance is a column, as MLServer has it."""
+    return [*array.shape] if array.ndim > 1 else [len(array), 1]
+
+
+def decoded_as(output: WantedOutput, datatype: str) -> str:
+    """The content type of an output in its answer."""
+    return TEXTS if output.content_type == TEXTS and datatype == tensor_data.TEXTS else ARRAY

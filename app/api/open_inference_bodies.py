@@ -127,22 +127,22 @@ def _tensors(request: InferenceRequest, raw: memoryview) -> list[Tensor]:
             start += size
         content_type = (each.parameters or {}).get("content_type")
         if isinstance(content_type, str) and content_type in CONTENT:
-            values = _converted(values, CONTENT[content_type], at)
+            values = converted(values, CONTENT[content_type], f"{at}.data")
         tensors.append(Tensor(each.name, values, at))
     if start != len(raw):
         raise BadInput([Problem("body", "goes on behind the JSON and the tensors' bytes")])
     return tensors
 
 
-def _converted(values: Any, convert: Any, at: str) -> Any:
+def converted(values: Any, convert: Any, at: str) -> Any:
     """Each string by itself; what is missing stays so."""
-    converted = np.empty(values.shape, dtype=object)
+    array = np.empty(values.shape, dtype=object)
     for place, text in np.ndenumerate(values):
         try:
-            converted[place] = text if text is None else convert(text)
+            array[place] = text if text is None else convert(text)
         except (ValueError, TypeError):
-            raise BadInput([Problem(f"{at}.data", "is not what its content_type says")]) from None
-    return converted
+            raise BadInput([Problem(at, "is not what its content_type says")]) from None
+    return array
 
 
 def _base64(text: str) -> str:

@@ -29,15 +29,15 @@ MOST_ELEMENTS = 2**31
 NONE = type(None)
 
 
-def from_json(datatype: str, shape: Sequence[int], data: Any, at: str) -> Array:
+def from_json(datatype: str, shape: Sequence[int], data: Any, at: str, *, member: str = "data") -> Array:
     """
     Elements in a flat list or nested ones, in an array of the shape; raises BadInput.
 
-    Null is NaN among numbers with a point; elsewhere the array is one of objects.
+    Null is NaN among numbers with a point; elsewhere the array is one of objects. They are in the `member` of `at`.
     """
     elements = _flat(data, at)
     if len(elements) != _count(shape, at):
-        raise BadInput([Problem(f"{at}.data", f"has {len(elements)} elements, and by its shape {prod(shape)}")])
+        raise BadInput([Problem(f"{at}.{member}", f"has {len(elements)} elements, and by its shape {prod(shape)}")])
     kinds = set(map(type, elements))
     if datatype == TEXTS:
         _check(kinds <= {str, NONE}, at, "must be strings")
@@ -51,17 +51,22 @@ def from_json(datatype: str, shape: Sequence[int], data: Any, at: str) -> Array:
     try:
         return np.array(elements, dtype=dtype).reshape(shape)
     except OverflowError:
-        raise BadInput([Problem(f"{at}.data", f"must be numbers that {datatype} holds")]) from None
+        raise BadInput([Problem(f"{at}.{member}", f"must be numbers that {datatype} holds")]) from None
 
 
-def from_bytes(datatype: str, shape: Sequence[int], data: memoryview, at: str) -> Array:
-    """The elements of `data`, of which the array, if it is of numbers, is a view; raises BadInput."""
+def from_bytes(datatype: str, shape: Sequence[int], data: memoryview, at: str, *, sized_by: str | None = None) -> Array:
+    """
+    The elements of `data`, of which the array, if it is of numbers, is a view; raises BadInput.
+
+    `sized_by` is what says how many bytes they are; without it, a parameter of `at`.
+    """
+    size_at = sized_by or f"{at}.parameters.binary_data_size"
     count = _count(shape, at)
     if datatype == TEXTS:
-        return _objects(_texts(data, count, at)).reshape(shape)
+        return _objects(_texts(data, count, at, size_at)).reshape(shape)
     dtype = np.dtype(DTYPES.get(datatype, "<u2"))
     if len(data) != count * dtype.itemsize:
-        raise BadInput([Problem(f"{at}.parameters.binary_data_size", "is not what its shape and datatype take")])
+        raise BadInput([Problem(size_at, "is not what its shape and datatype take")])
     array = np.frombuffer(data, dtype).reshape(shape)
     if datatype == HALF_SINGLE:
         return (array.astype(np.uint32) << 16).view(np.float32)
@@ -111,7 +116,7 @@ def _check_kinds(elements: list[Any], kinds: set[type], dtype: np.dtype[Any], at
         _check(kinds <= {int, float} and whole, at, "must be whole numbers")
 
 
-def _texts(data: memoryview, count: int, at: str) -> list[str]:
+def _texts(data: memoryview, count: int, at: str, size_at: str) -> list[str]:
     """Each has its length before it."""
     texts: list[str] = []
     start = 0
@@ -123,7 +128,7 @@ def _texts(data: memoryview, count: int, at: str) -> list[str]:
         except UnicodeDecodeError:
             raise BadInput([Problem(f"{at}[{len(texts)}]", "is no UTF-8")]) from None
     if start != len(data) or len(texts) != count:
-        raise BadInput([Problem(f"{at}.parameters.binary_data_size", "is not what its elements take")])
+        raise BadInput([Problem(size_at, "is not what its elements take")])
     return texts
 
 

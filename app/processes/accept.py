@@ -11,7 +11,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.processes.scoreboard import Place, Role, Scoreboard, State
@@ -29,6 +29,9 @@ EXHAUSTED_SECONDS = 0.1
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # Where tcp_info of a listening socket has the number of connections that wait (linux/tcp.h: tcpi_unacked).
 WAITING_OFFSET = 24
+
+
+Attach = Callable[[socket.socket], None]
 
 
 class Listener(Protocol):
@@ -85,22 +88,21 @@ class BalancedAccept:
     Takes connections from the listeners while this worker holds less than its fair share.
 
     The share is the level up to which all workers can be filled with what waits, so that a burst is divided at once,
-    without waiting for anybody. What is counted are engaged connections: idle ones cost nothing.
+    without waiting for anybody. What is counted are engaged connections: idle ones cost nothing. Each listener has what
+    takes its connections.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        listeners: Sequence[Listener],
+        listeners: Mapping[Listener, Attach],
         place: Place,
         peers: Peers,
-        attach: Callable[[socket.socket], None],
     ) -> None:
         self._loop = loop
         self._listeners = listeners
         self._place = place
         self._peers = peers
-        self._attach = attach
         self._running = False
         self._watching = False
         self._exhausted = False
@@ -225,7 +227,7 @@ class BalancedAccept:
                 raise
             self._exhausted = True
             return False
-        self._attach(connection)
+        self._listeners[listener](connection)
         return True
 
 

@@ -29,6 +29,7 @@ def announce(settings: Settings, models: ModelStore, workers: int) -> None:
     lines += [f"docs     {base}/docs"] if settings.docs == "on" else []
     lines += [f"metrics  {base}/metrics"] if settings.metrics == "on" else []
     lines += [f"health   {base}/health"]
+    lines += [f"gRPC     {address(reachable(settings.host), port)}" for port in settings.grpc_ports]
     lines += [f"ops      http://{address(reachable(settings.ops_host), settings.ops_port)}/status"]
     for held in models.newest:
         path = "/predict" if models.default is not None else f"/models/{held.metadata.name}/predict"

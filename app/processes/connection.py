@@ -186,6 +186,9 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
+    def hang_up(self) -> None:
+        self.transport.close()
+
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls where the parser fails."""
         self.refuse(self._refusal)

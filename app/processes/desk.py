@@ -1,16 +1,15 @@
 """What all connections of a worker share: what its clients are held to, and what it holds, on the scoreboard."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any, Protocol, cast
 
 from uvicorn.server import ServerState
 
 from app.processes.accept import BalancedAccept
 from app.processes.scoreboard import Place
-
-if TYPE_CHECKING:
-    from app.processes.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,8 @@ class Limits:
 
     `header_seconds` is from the accept, or from a further request's first byte, to the end of the headers;
     `request_seconds` bounds the arrival of a body, and the time that a client leaves its answer unread;
-    `control_seconds` is how long a model may take to be loaded or unloaded in all workers.
+    `control_seconds` is how long a model may take to be loaded or unloaded in all workers; `message_bytes` is of the
+    largest message of a gRPC call.
     """
 
     connections: int
@@ -28,9 +28,38 @@ class Limits:
     request_seconds: float
     header_seconds: float
     control_seconds: float
+    message_bytes: int
     balanced: bool
     worker_sockets: Path | None
     worker_header: bool
+    grpc_port: int | None
+
+
+class Held(Protocol):
+    """
+    A connection, whatever it speaks.
+
+    `engaged`: not idle. `announced`: the desk counts it as one that is being attached. `sent_away`: it ends with its
+    answer, so that its client goes to a worker that holds less. `unanswered`: requests begun and not answered.
+    """
+
+    announced: bool
+    engaged: bool
+    sent_away: bool
+    transport: Any
+
+    @property
+    def unanswered(self) -> int: ...
+
+    def leave(self) -> None:
+        """What is here is answered, and nothing after it."""
+
+    def hang_up(self) -> None:
+        """The end, once nothing is unanswered."""
+
+    def swept(self, now: float) -> bool:
+        """Whether the connection is idle; called now and then, it also ends what is late."""
+        ...
 
 
 class Desk(ServerState):
@@ -50,7 +79,7 @@ class Desk(ServerState):
         self.in_flight = 0
         self._full = False
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: Held) -> None:
         self.attaching -= connection.announced
         connection.announced = False
         self.engage()
@@ -60,7 +89,7 @@ class Desk(ServerState):
         self.engaged += 1
         self.publish()
 
-    def closed(self, connection: "Connection") -> None:
+    def closed(self, connection: Held) -> None:
         self.engaged -= connection.engaged
         self.leaving -= connection.sent_away
         self.publish()
@@ -70,8 +99,8 @@ class Desk(ServerState):
         self.place.connections = len(self.connections)
         self.place.engaged = self.engaged + self.attaching
 
-    def open_connections(self) -> list["Connection"]:
-        return cast(list["Connection"], list(self.connections))
+    def open_connections(self) -> list[Held]:
+        return cast(list[Held], list(self.connections))
 
     def held(self, change: int) -> None:
         """So many requests more, or less, are in flight."""
@@ -98,3 +127,6 @@ class Desk(ServerState):
             idle += connection.swept(now)
         self.engaged = len(self.connections) - idle
         self.publish()
+
+
+MakeConnection = Callable[[Desk], asyncio.Protocol]

@@ -15,9 +15,10 @@ import structlog
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from app.processes.accept import BalancedAccept, Listener, Peers
+from app import metrics
+from app.processes.accept import BalancedAccept, Peers
 from app.processes.connection import Connection
-from app.processes.desk import Desk, Limits
+from app.processes.desk import Desk, Held, Limits
 from app.processes.model_control import ModelControl
 from app.processes.refusals import refusal
 from app.processes.scoreboard import Place, Role, Scoreboard, State
@@ -53,7 +54,7 @@ class Engine(Server):
         self._limits = limits
         self._graceful_seconds = graceful_seconds
         self._sweep_seconds = sweep_seconds
-        self._attaching: dict[asyncio.Task[Any], Connection] = {}
+        self._attaching: dict[asyncio.Task[Any], Held] = {}
         self._own_socket: Path | None = None
 
     async def startup(self, sockets: Any = None) -> None:
@@ -81,21 +82,38 @@ class Engine(Server):
         self.config.timeout_graceful_shutdown = max(0, round(limit - time.monotonic()))
         await super().shutdown(sockets=None)
 
-    def _accept_balanced(self, listeners: Sequence[Listener]) -> None:
+    def _accept_balanced(self, listeners: Sequence[Any]) -> None:
         peers = Peers(self._scoreboard, self._place)
-        acceptor = BalancedAccept(asyncio.get_running_loop(), listeners, self._place, peers, self._attach)
+        doors = {
+            each: self._attach_grpc if each.getsockname()[1] == self._limits.grpc_port else self._attach_http
+            for each in listeners
+        }
+        acceptor = BalancedAccept(asyncio.get_running_loop(), doors, self._place, peers)
         self.server_state.acceptor = acceptor
         acceptor.start()
 
-    def _attach(self, accepted: socket.socket) -> None:
-        desk = self.server_state
-        if len(desk.connections) + desk.attaching >= self._limits.connections and not self._made_room():
-            with accepted, contextlib.suppress(OSError):
-                accepted.setblocking(False)
-                accepted.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE, desk))
+    def _attach_http(self, accepted: socket.socket) -> None:
+        if self._has_room():
+            self._attach(self._protocol(), accepted)
             return
-        # Counted from now on, though its protocol is made in a later turn of the loop.
-        connection = self._protocol()
+        with accepted, contextlib.suppress(OSError):
+            accepted.setblocking(False)
+            accepted.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE, self.server_state))
+
+    def _attach_grpc(self, accepted: socket.socket) -> None:
+        if self._has_room():
+            self._attach(self.lifespan.state["grpc"](self.server_state), accepted)
+        else:
+            metrics.of_call("other", "UNAVAILABLE").refused()
+            accepted.close()
+
+    def _has_room(self) -> bool:
+        desk = self.server_state
+        return len(desk.connections) + desk.attaching < self._limits.connections or self._made_room()
+
+    def _attach(self, connection: Any, accepted: socket.socket) -> None:
+        """It is counted from now on, though it is connected in a later turn of the loop."""
+        desk = self.server_state
         connection.announced = True
         desk.attaching += 1
         desk.publish()
@@ -193,4 +211,4 @@ class Engine(Server):
             if time.monotonic() > linger:
                 for connection in desk.open_connections():
                     if not connection.unanswered:
-                        connection.transport.close()
+                        connection.hang_up()

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 
+# What sets them, in the order in which Gunicorn is told of them; the last one is off by default.
+PORTS = ("PORT", "OPS_PORT", "FORKCAST_GRPC_PORT")
 scoreboard = Scoreboard()
 restarts = Restarts(scoreboard)
 # One that serves, and the ops worker.
@@ -52,10 +54,10 @@ class StartRefused(SystemExit):
 
 
 def refuse_port_in_use(addresses: list[Any]) -> None:
-    """Say at once what Gunicorn would say after five seconds of trying; the API's address is the first."""
+    """Say at once what Gunicorn would say after five seconds of trying; the addresses are in the order of `PORTS`."""
     if "LISTEN_FDS" in os.environ or "GUNICORN_FD" in os.environ:
         return
-    named = zip(("PORT", "OPS_PORT"), addresses, strict=False)
+    named = zip(PORTS, addresses, strict=False)
     for name, (host, port) in ((name, address) for name, address in named if isinstance(address, tuple)):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as probe:
@@ -68,13 +70,13 @@ def refuse_port_in_use(addresses: list[Any]) -> None:
                 raise StartRefused(f"cannot listen on {host} port {port}: {error.strerror}") from None
 
 
-def assert_both_listeners(listeners: list[Any], port: int, ops_port: int) -> None:
+def assert_listeners(listeners: list[Any], ports: Sequence[int]) -> None:
     """Sockets that are held outside come as they are, in any order: each role knows its own by the port."""
     names = [listener.getsockname() for listener in listeners]
     if not all(isinstance(name, tuple) for name in names):
         raise StartRefused("listens on TCP only; FORKCAST_WORKER_SOCKETS gives each worker a Unix socket of its own")
-    missing = {"PORT": port, "OPS_PORT": ops_port}.items()
-    wrong = [f"{name} {number}" for name, number in missing if number not in {each[1] for each in names}]
+    present = {each[1] for each in names}
+    wrong = [f"{name} {number}" for name, number in zip(PORTS, ports, strict=False) if number not in present]
     if wrong:
         raise StartRefused(f"none of the sockets held outside is that of {' or '.join(wrong)}")
 
@@ -162,9 +164,9 @@ def enlist(worker: Any, version: str, limits: Limits) -> None:
 
 
 def enter(worker: Any, settings: Settings, applications: dict[str, Callable[[], Any]]) -> None:
-    """In the worker: it knows its pid, its port, and how to make the application of its role."""
+    """In the worker: it knows its pid, its ports, and how to make the application of its role."""
     worker.place.pid = os.getpid()
-    worker.port = settings.port if worker.place.role == Role.SERVE else settings.ops_port
+    worker.ports = [settings.port, *settings.grpc_ports] if worker.place.role == Role.SERVE else [settings.ops_port]
     worker.make_application = applications[Role(worker.place.role).name.lower()]
     # It beats by itself only once it is loaded.
     instant = time.monotonic() + scoreboard.header.boot_seconds
@@ -197,11 +199,13 @@ def limits(settings: Settings) -> Limits:
         in_flight=settings.max_in_flight,
         request_seconds=settings.request_timeout_seconds,
         header_seconds=min(HEADER_SECONDS, settings.request_timeout_seconds),
+        message_bytes=settings.max_body_bytes,
         # A proof, the boot of new workers, and the leave of the former ones; one that was asked before may go first.
         control_seconds=2 * (2 * settings.reload_timeout_seconds + settings.request_timeout_seconds + GRACE_SECONDS),
         balanced=settings.accept == "balanced",
         worker_sockets=settings.worker_sockets,
         worker_header=settings.worker_header == "on",
+        grpc_port=settings.grpc_port,
     )
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import structlog
@@ -52,7 +52,7 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
     scoreboard: Scoreboard
     place: Place
     limits: Limits
-    port: int
+    ports: Sequence[int]
     make_application: Callable[[], Any]
 
     def load_wsgi(self) -> None:
@@ -92,7 +92,7 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
 
     def _listeners(self) -> list[Any]:
         """Those of its role; it lets go of the others, so that they end with the workers that serve them."""
-        ours = [each for each in self.sockets if each.getsockname()[1] == self.port]
+        ours = [each for each in self.sockets if each.getsockname()[1] in self.ports]
         for other in self.sockets:
             if other not in ours:
                 other.close()

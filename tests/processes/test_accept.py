@@ -55,7 +55,7 @@ class Arena:
         self.listeners.append(self.listener.dup())
         peers = Peers(self.scoreboard, worker.place)
         worker.acceptor = BalancedAccept(
-            asyncio.get_running_loop(), self.listeners[-1:], worker.place, peers, worker.attach
+            asyncio.get_running_loop(), {self.listeners[-1]: worker.attach}, worker.place, peers
         )
         return worker.acceptor
 
@@ -307,7 +307,7 @@ def test_a_worker_without_descriptors_tries_now_and_then_and_nobody_waits_for_it
             exhausted = Exhausted(listener.dup())
             ring.listeners.append(exhausted.listener)
             poor.acceptor = BalancedAccept(
-                asyncio.get_running_loop(), [exhausted], poor.place, Peers(ring.scoreboard, poor.place), poor.attach
+                asyncio.get_running_loop(), {exhausted: poor.attach}, poor.place, Peers(ring.scoreboard, poor.place)
             )
             ring.start()
             ring.connect(3)

@@ -39,6 +39,11 @@ def test_where_everything_is_gets_printed(announced: Callable[..., str]) -> None
 
     assert all(f"http://127.0.0.1:8000/{path}" in printed for path in ("predict", "docs", "metrics", "health"))
     assert "http://127.0.0.1:8001/status" in printed
+    assert "gRPC" not in printed
+
+
+def test_where_grpc_is_spoken_is_printed_too(announced: Callable[..., str]) -> None:
+    assert "gRPC     127.0.0.1:8002\n" in announced(FORKCAST_GRPC_PORT="8002")
 
 
 def test_what_is_switched_off_is_not_printed(announced: Callable[..., str]) -> None:

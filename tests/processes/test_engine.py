@@ -141,6 +141,7 @@ def start() -> Iterator[StartEngine]:
             usual = {
                 "connections": 100, "in_flight": 100, "request_seconds": 30.0, "header_seconds": 30.0,
                 "control_seconds": 30.0, "balanced": True, "worker_sockets": None, "worker_header": True,
+                "message_bytes": 1000, "grpc_port": None,
             }  # fmt: skip
             running = Running(Limits(**{**usual, **given}), graceful_seconds, keep_alive_seconds)
             stack.callback(running.listener.close)

@@ -21,7 +21,7 @@ SOON_SECONDS = 10.0
 LARGE_BYTES = 2**23
 LIMITS = Limits(
     connections=9, in_flight=9, request_seconds=30.0, header_seconds=30.0, control_seconds=30.0, balanced=False,
-    worker_sockets=None, worker_header=False,
+    worker_sockets=None, worker_header=False, message_bytes=1000, grpc_port=None,
 )  # fmt: skip
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.processes import lifecycle
-from app.processes.lifecycle import StartRefused, refuse_port_in_use
+from app.processes.lifecycle import PORTS, StartRefused, assert_listeners, refuse_port_in_use
 from app.processes.scoreboard import Role
 from app.processes.throwaway import answer_apart
 from app.settings import Settings
@@ -32,7 +32,7 @@ def refused(addresses: list[object]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", ["PORT", "OPS_PORT"])
+@pytest.mark.parametrize("name", ["PORT", "OPS_PORT", "FORKCAST_GRPC_PORT"])
 def test_a_port_in_use_is_refused_by_its_setting(
     taken: tuple[str, int], caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_a_port_in_use_is_refused_by_its_setting(
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()
 
-    assert refused([taken, free] if name == "PORT" else [free, taken])
+    assert refused([taken if each == name else free for each in PORTS])
     assert f"set {name} to another one" in caplog.text
 
 
@@ -50,6 +50,17 @@ def test_a_free_port_and_a_unix_socket_are_not(tmp_path: Path) -> None:
         free = probe.getsockname()
 
     assert not refused([free, str(tmp_path / "socket")])
+
+
+def test_each_port_has_its_socket_among_those_that_are_held_outside(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        here = [each.getsockname()[1] for each in (one, other)]
+        assert_listeners([other, one], here)
+
+        with pytest.raises(StartRefused):
+            assert_listeners([one, other], [*here, 1])
+
+    assert "that of FORKCAST_GRPC_PORT 1" in caplog.text
 
 
 def test_a_port_that_systemd_holds_is_ours(monkeypatch: pytest.MonkeyPatch, taken: tuple[str, int]) -> None:

@@ -46,6 +46,7 @@ class Server:
     ops_port: int
     workers: int
     log_file: Path
+    grpc_port: int = 0
 
     @property
     def pid(self) -> int:
@@ -183,17 +184,27 @@ def copy_project(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def spawned(project: Path, log_file: Path, settings: Settings, python: str = sys.executable) -> Iterator[Server]:
-    """A server that has just been started, with these settings and nothing of this process's environment."""
-    with _reserved_port() as port, _reserved_port() as ops_port, log_file.open("wb") as log:
+    """
+    A server that has just been started, with these settings and nothing of this process's environment.
+
+    Where they name a port of gRPC, it is another one, which is free.
+    """
+    with (
+        _reserved_port() as port,
+        _reserved_port() as ops_port,
+        _reserved_port() as grpc_port,
+        log_file.open("wb") as log,
+    ):
         ports = {"PORT": str(port), "OPS_PORT": str(ops_port)}
-        environment = {"PATH": os.environ["PATH"], **ports, "WEB_CONCURRENCY": "1", **settings}
+        grpc = {"FORKCAST_GRPC_PORT": str(grpc_port)} if "FORKCAST_GRPC_PORT" in settings else {}
+        environment = {"PATH": os.environ["PATH"], **ports, "WEB_CONCURRENCY": "1", **settings, **grpc}
         process = subprocess.Popen(
             [python, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
             cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             port, ops_port, workers = (int(environment[name]) for name in ("PORT", "OPS_PORT", "WEB_CONCURRENCY"))
-            yield Server(process, port, ops_port, workers, log_file)
+            yield Server(process, port, ops_port, workers, log_file, grpc_port)
         finally:
             end(process)
 
