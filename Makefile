@@ -44,8 +44,10 @@ test-load: .venv/.installed-dev var/venv-load/.installed ## run the tests of mak
 test-peers: .venv/.installed-dev $(PEERS:%=var/peers/%/.installed) ## run the tests of make bench-peers on each peer (minutes; TorchServe needs Java 17)
 	@$(PYTHON_RUN) -m pytest -q -rs tests/peers
 
+# MLServer's codecs in a run of their own: its messages of gRPC and those of Triton's client have the same names.
 test-clients: .venv/.installed-dev var/clients/.installed var/clients-kserve/.installed var/clients-mlflow/.installed ## ask as the clients of Triton, MLServer, KServe and MLflow do, beside the real MLServer and MLflow
-	@var/clients/bin/python -m pytest -q -rs tests/clients/test_triton*.py tests/clients/test_mlserver*.py
+	@var/clients/bin/python -m pytest -q -rs tests/clients/test_triton*.py tests/clients/test_mlserver*agreement.py
+	@var/clients/bin/python -m pytest -q -rs tests/clients/test_mlserver_codecs.py
 	@var/clients-kserve/bin/python -m pytest -q -rs tests/clients/test_kserve*.py
 	@var/clients-mlflow/bin/python -m pytest -q -rs tests/clients/test_mlflow*.py
 

@@ -26,7 +26,7 @@ def estimators(models: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def forkcast(models: Path, estimators: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with servers.forkcast(models, tmp_path_factory.mktemp("forkcast")) as server:
+    with servers.forkcast(models, tmp_path_factory.mktemp("forkcast"), FORKCAST_GRPC_PORT="any") as server:
         yield server
 
 

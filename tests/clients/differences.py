@@ -1,5 +1,6 @@
 """Where Forkcast answers otherwise than MLServer 1.7, and why: the table in app/api/README.md has each reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,6 +12,15 @@ class Difference:
     ours: int
     theirs: int
     requests: tuple[str, ...]
+
+    @property
+    def row(self) -> str:
+        """Of the table."""
+        return f"| {self.reason} | {self.ours} | {self.theirs} | {self.requests[0]} ({len(self.requests)}) |"
+
+
+def by_request(differences: Sequence[Difference]) -> dict[str, Difference]:
+    return {name: difference for difference in differences for name in difference.requests}
 
 
 DIFFERENCES = [

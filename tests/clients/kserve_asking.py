@@ -1,13 +1,14 @@
-"""KServe's own client, each question with a client of its own."""
+"""KServe's own clients, each question with a client of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from kserve import InferenceRESTClient
+from kserve import InferenceGRPCClient, InferenceRESTClient
 from kserve.inference_client import RESTConfig
+from servers import grpc_address
 
-from tests.server.running_server import PATIENCE_SECONDS
+from tests.server.running_server import PATIENCE_SECONDS, Server
 
 T = TypeVar("T")
 
@@ -17,6 +18,14 @@ def asked(protocol: str, question: Callable[[InferenceRESTClient], Awaitable[T]]
 
     async def ask() -> T:
         async with InferenceRESTClient(RESTConfig(protocol=protocol, timeout=PATIENCE_SECONDS)) as client:
+            return await question(client)
+
+    return asyncio.run(ask())
+
+
+def asked_over_grpc(server: Server, question: Callable[[InferenceGRPCClient], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with InferenceGRPCClient(grpc_address(server), timeout=PATIENCE_SECONDS) as client:
             return await question(client)
 
     return asyncio.run(ask())

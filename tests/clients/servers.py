@@ -47,7 +47,7 @@ def mlserver(models: Path, folder: Path) -> Iterator[Server]:
             cwd=folder, env={"PATH": path}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        server = Server(process, port, ops_port=ports["metrics_port"], workers=1, log_file=folder / "log")
+        server = Server(process, port, ports["metrics_port"], 1, folder / "log", ports["grpc_port"])
         server.wait_for(lambda: _is_ready(server))
         yield server
     finally:
@@ -67,6 +67,10 @@ def _is_ready(server: Server) -> bool:
 
 def address(server: Server) -> str:
     return f"{HOST}:{server.port}"
+
+
+def grpc_address(server: Server) -> str:
+    return f"{HOST}:{server.grpc_port}"
 
 
 def url(server: Server) -> str:

@@ -3,18 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
-import pandas as pd
 import pytest
 from servers import address
-from triton_inputs import NEW_REVIEWS, ROWS, in_bytes, in_json, strings, tensor
+from triton_inputs import BY_DATATYPE, NEW_REVIEWS, ROWS, TABLE, columns, in_bytes, in_json, strings, tensor
 from tritonclient.http import InferenceServerClient, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from tests.server.running_server import PATIENCE_SECONDS, Server
-
-WHOLE = np.array([[5, 3, 1, 0], [6, 3, 5, 2]])
 
 
 @pytest.fixture
@@ -48,21 +44,11 @@ def test_model_metadata_is_what_a_client_needs_to_ask(client: InferenceServerCli
     assert client.infer("flowers", [in_bytes(asked)]).as_numpy("predict") is not None
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"])
+@pytest.mark.parametrize("dtype", BY_DATATYPE)
 def test_numbers_of_each_datatype_are_predicted_as_by_the_estimator(
     client: InferenceServerClient, estimators: dict[str, Any], dtype: str
 ) -> None:
-    rows = WHOLE.astype(dtype)
-
-    check_probabilities(client, estimators["flowers"], rows)
-
-
-def test_half_singles_are_predicted_as_by_the_estimator(
-    client: InferenceServerClient, estimators: dict[str, Any]
-) -> None:
-    rows = ROWS.astype(ml_dtypes.bfloat16)
-
-    check_probabilities(client, estimators["flowers"], rows)
+    check_probabilities(client, estimators["flowers"], BY_DATATYPE[dtype])
 
 
 def test_without_outputs_named_the_prediction_comes_as_bytes(
@@ -118,14 +104,12 @@ def test_texts_as_bytes_are_predicted_as_by_the_estimator(
 
 
 def test_a_column_of_each_kind_as_bytes(client: InferenceServerClient, estimators: dict[str, Any]) -> None:
-    table = pd.DataFrame({"age": [20.5, 61.0], "visits": [1, 7], "city": ["Oslo", "Rome"]})
-    columns = [tensor(table["age"].to_numpy(), "age"), tensor(table["visits"].to_numpy(), "visits")]
+    inputs = [in_bytes(each) for each in columns()]
 
-    inputs = [in_bytes(each) for each in (*columns, strings(table["city"].tolist(), "city"))]
     answer = client.infer("visitors", inputs, outputs=[InferRequestedOutput("predict")])
 
     assert answer.as_numpy("predict").dtype == bool
-    assert answer.as_numpy("predict").ravel().tolist() == estimators["visitors"].predict(table).tolist()
+    assert answer.as_numpy("predict").ravel().tolist() == estimators["visitors"].predict(TABLE).tolist()
 
 
 def test_thousands_of_rows_as_bytes(client: InferenceServerClient, estimators: dict[str, Any]) -> None:
