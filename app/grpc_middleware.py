@@ -37,13 +37,13 @@ class CallAccount:
     async def __call__(self, call: Call) -> bytes | Refused:
         started = time.perf_counter()
         metrics.in_flight().inc()
+        call.at_end(lambda: metrics.in_flight().inc(-1.0))
         code = Code.INTERNAL
         try:
             answer = await self._service(call)
             code = answer.code if isinstance(answer, Refused) else Code.OK
             return answer
         finally:
-            metrics.in_flight().inc(-1.0)
             seconds = time.perf_counter() - started
             method = self._names.get(call.path, "other")
             metrics.of_call(method, code.name).answered(seconds)

@@ -17,6 +17,7 @@ from app.caller import ANYONE, Caller
 from app.grpc_calls import Call, Code, Refused, Service
 from app.grpc_middleware import CallAccount, CallAdmission, CallAuthorization, assemble
 from app.pace import Pace
+from tests.waiting import until
 
 INFER, LIVE = "/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ServerLive"
 KEYS = ApiKeys({
@@ -73,6 +74,20 @@ def test_each_call_is_counted_and_timed(path: str, answer: bytes | Refused, labe
     assert asked(CallAccount(answering, methods=[INFER], access_log=False), call(path)) == answer
     assert (counted(**labels), REGISTRY.get_sample_value(*timed)) == (before[0] + 1, before[1] + 1)
     assert REGISTRY.get_sample_value(*by_worker) == answered_before + 1
+
+
+def test_a_call_is_in_flight_until_its_answer_is_away() -> None:
+    ends: list[Callable[[], None]] = []
+    before = REGISTRY.get_sample_value("forkcast_in_flight_requests") or 0.0
+
+    async def main() -> bytes | Refused:
+        return await CallAccount(ok, methods=[INFER], access_log=False)(replace(call(), at_end=ends.append))
+
+    assert asyncio.run(main()) == b"ok"
+    assert REGISTRY.get_sample_value("forkcast_in_flight_requests") == before + 1
+    for end in ends:
+        end()
+    assert REGISTRY.get_sample_value("forkcast_in_flight_requests") == before
 
 
 def test_a_fault_is_counted_and_goes_on() -> None:
@@ -139,7 +154,7 @@ def admitting(limit: int = 100, pace: Pace | None = None) -> Callable[[Service],
 def test_the_call_over_the_limit_is_refused_and_who_watches_is_not() -> None:
     async def main() -> tuple[Any, ...]:
         held = Held(admitting(limit=2), 2)
-        await asyncio.sleep(0)
+        await until(lambda: len(held.callers) == 2)
         over = await whole(held.service, call())
         watching = asyncio.ensure_future(whole(held.service, call(LIVE)))
         return over, await held.end(), await watching, await whole(held.service, call())
@@ -156,10 +171,10 @@ def test_a_call_that_would_wait_for_longer_than_it_may_is_refused() -> None:
 
     async def main() -> tuple[Any, Any]:
         held = Held(admitting(pace=pace), 1)
-        await asyncio.sleep(0)
+        await until(lambda: len(held.callers) == 1)
         short = await held.service(call(grpc_timeout="1500m"))
         held.tasks.append(asyncio.ensure_future(whole(held.service, call(grpc_timeout="5S"))))
-        await asyncio.sleep(0)
+        await until(lambda: len(held.callers) == 2)
         return short, await held.end()
 
     short, ended = asyncio.run(main())

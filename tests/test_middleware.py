@@ -19,6 +19,7 @@ from app.model_store import ModelStore
 from app.pace import Pace
 from app.runtimes.base import Runtime
 from app.settings import Settings
+from tests.waiting import until
 
 Answer = tuple[int, dict[str, str], Any]
 
@@ -140,30 +141,33 @@ def test_a_place_is_free_again_after_a_fault() -> None:
             asyncio.run(ask(admission))
 
 
-def while_held(admission: Admission, release: asyncio.Event, headers: dict[str, str], held: int = 1) -> Answer:
+class Holding:
+    """An application that holds every request but those with a short timeout of their own."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["headers"]:
+            self.held += 1
+            await self.release.wait()
+        await ok(scope, receive, send)
+
+
+def while_held(admission: Admission, app: Holding, headers: dict[str, str], held: int = 1) -> Answer:
     """The answer to a request that comes while `held` others are inside."""
 
     async def main() -> Answer:
         others = [asyncio.ensure_future(ask(admission)) for _ in range(held)]
-        await asyncio.sleep(0)
+        await until(lambda: app.held == held)
         try:
             return await asyncio.wait_for(ask(admission, headers=headers), 10)
         finally:
-            release.set()
+            app.release.set()
             await asyncio.gather(*others)
 
     return asyncio.run(main())
-
-
-def holding(release: asyncio.Event) -> Any:
-    """An application that holds every request but those with a short timeout of their own."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["headers"]:
-            await release.wait()
-        await ok(scope, receive, send)
-
-    return app
 
 
 def paced(seconds: float) -> Pace:
@@ -175,11 +179,11 @@ def paced(seconds: float) -> Pace:
 
 @pytest.mark.parametrize(("milliseconds", "status"), [("450", 503), ("5000", 200)])
 def test_a_request_that_would_be_answered_too_late_is_refused_at_once(milliseconds: str, status: int) -> None:
-    release = asyncio.Event()
-    admission = admitting(holding(release), pace=paced(0.1))
+    app = Holding()
+    admission = admitting(app, pace=paced(0.1))
     before = shed("slow")
 
-    answer = while_held(admission, release, {"x-request-timeout-ms": milliseconds}, held=4)
+    answer = while_held(admission, app, {"x-request-timeout-ms": milliseconds}, held=4)
 
     assert answer[0] == status
     assert shed("slow") == before + (status == 503)
@@ -218,10 +222,10 @@ def test_a_timeout_that_is_no_number_of_milliseconds_is_refused_by_its_name(give
 
 @pytest.mark.parametrize(("seconds", "least", "most"), [(0.001, 1, 1), (2.0, 6, 9), (500.0, 60, 60)])
 def test_a_refused_client_is_told_when_what_is_held_will_be_done(seconds: float, least: int, most: int) -> None:
-    release = asyncio.Event()
-    admission = admitting(holding(release), limit=3, pace=paced(seconds), timeout_seconds=1e6)
+    app = Holding()
+    admission = admitting(app, limit=3, pace=paced(seconds), timeout_seconds=1e6)
 
-    _, headers, _ = while_held(admission, release, {}, held=3)
+    _, headers, _ = while_held(admission, app, {}, held=3)
 
     assert least <= int(headers["retry-after"]) <= most
 

@@ -1,5 +1,6 @@
 """The one way in which these tests wait: for a condition, with a deadline."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,3 +13,12 @@ def wait_until(condition: Callable[[], object], *, seconds: float, told: Callabl
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {told()}"
         time.sleep(POLL_SECONDS)
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> float:
+    """The same on an event loop, whose other tasks go on meanwhile; the seconds that it took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s"
+        await asyncio.sleep(0.001)
+    return time.monotonic() - started

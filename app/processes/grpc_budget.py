@@ -13,6 +13,9 @@ class Budget:
     EARNED = 4.0
 
     def __init__(self, now: float) -> None:
+        self.renew(now)
+
+    def renew(self, now: float) -> None:
         self._left = self.MOST
         self._since = now
 

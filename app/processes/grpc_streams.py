@@ -42,7 +42,7 @@ class Streams:
         self._on_end = ended
         self._loop = asyncio.get_running_loop()
         self._budget = Budget(self._loop.time())
-        self._answers = Answers(http2, flush=flush, part=self._earn, sent=self._ended)
+        self._answers = Answers(http2, flush=flush, part=self._budget.earn, sent=self._ended)
         self._calls = Calls(desk, self._answers, service=service, flush=flush)
         self._has_new_room = False
         self._open: dict[int, Stream] = {}
@@ -59,7 +59,7 @@ class Streams:
 
     def forgive(self) -> None:
         """Frames that bring nothing, so far."""
-        self._budget = Budget(self._loop.time())
+        self._budget.renew(self._loop.time())
 
     def pause(self) -> None:
         """The client does not read."""
@@ -142,9 +142,6 @@ class Streams:
         """A window, or how large windows are."""
         self._spend()
         self._has_new_room = True
-
-    def _earn(self) -> None:
-        self._budget.earn()
 
     def _spend(self) -> None:
         if not self._budget.spend(self._loop.time()):

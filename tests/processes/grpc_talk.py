@@ -18,13 +18,14 @@ from app.processes.desk import Desk, Limits, MakeConnection
 from app.processes.grpc_connection import GrpcConnection
 from app.processes.grpc_messages import framed
 from app.processes.scoreboard import Role, Scoreboard
+from tests.waiting import until
 
 LIMITS = Limits(
     connections=64, in_flight=512, request_seconds=10, header_seconds=10, control_seconds=10, message_bytes=2**20,
     balanced=False, worker_sockets=None, worker_header=True, grpc_port=None,
 )  # fmt: skip
 SOON_SECONDS = 5
-GOAWAY = 7
+SETTINGS, GOAWAY = 4, 7
 FRAME_BYTES = 16_384
 ASKED = [(":method", "POST"), (":scheme", "http"), (":path", "/echo"), (":authority", "a"), ("te", "trailers"),
          ("content-type", "application/grpc")]  # fmt: skip
@@ -115,7 +116,7 @@ class Client(asyncio.Protocol):
         before = len(self.told)
         self.http2.ping(b"12345678")
         self.send()
-        await self.wait_for(lambda: any(type(each) is events.PingAckReceived for each in self.told[before:]))
+        await until(lambda: any(type(each) is events.PingAckReceived for each in self.told[before:]))
 
     def headers(self, stream: int) -> dict[str, str]:
         told = [*self.of(stream, events.ResponseReceived), *self.of(stream, events.TrailersReceived)]
@@ -132,13 +133,8 @@ class Client(asyncio.Protocol):
     def message(self, stream: int) -> bytes:
         return b"".join(each.data for each in self.of(stream, events.DataReceived))[5:]
 
-    async def wait_for(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(SOON_SECONDS):
-            while not condition():
-                await asyncio.sleep(0)
-
     async def ended(self, stream: int) -> None:
-        await self.wait_for(lambda: self.of(stream, events.StreamEnded))
+        await until(lambda: self.of(stream, events.StreamEnded))
 
 
 class Talk:
@@ -164,16 +160,14 @@ async def talking(acknowledges: bool = True, make: MakeConnection | None = None,
     make = make or partial(GrpcConnection, service)
     server = await loop.create_server(partial(make, desk), "127.0.0.1", 0)
     transport, client = await loop.create_connection(lambda: Client(acknowledges), *server.sockets[0].getsockname())
-    await client.wait_for(lambda: any(type(each) is events.SettingsAcknowledged for each in client.told))
+    await until(lambda: any(type(each) is events.SettingsAcknowledged for each in client.told))
     try:
         yield Talk(service, desk, client)
     finally:
         service.let_go.set()
         transport.abort()
         server.close()
-        async with asyncio.timeout(SOON_SECONDS):
-            while desk.connections:
-                await asyncio.sleep(0)
+        await until(lambda: not desk.connections)
 
 
 Asking = Callable[[Talk], Coroutine[Any, Any, None]]

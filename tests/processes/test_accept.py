@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from app.processes import accept
 from app.processes.accept import BalancedAccept, Peers, fill_level, waiting_on
 from app.processes.scoreboard import Place, Role, Scoreboard, State
+from tests.waiting import until
 
 Check = Callable[[], bool]
 
@@ -94,15 +94,6 @@ def arena(listener: socket.socket) -> Iterator[Arena]:
         yield ring
     finally:
         ring.close()
-
-
-async def until(condition: Check, seconds: float = 10.0) -> float:
-    """The seconds that it took."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds
-        await asyncio.sleep(0.001)
-    return time.monotonic() - started
 
 
 @pytest.mark.parametrize(

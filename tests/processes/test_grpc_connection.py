@@ -5,7 +5,8 @@ import contextlib
 import gzip
 import socket
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from h2 import events
@@ -16,9 +17,10 @@ from hyperframe.frame import DataFrame, SettingsFrame
 from app.grpc_calls import Code, Refused
 from app.processes.grpc_budget import Budget
 from app.processes.grpc_connection import CLOSING_SECONDS, IDLE_SECONDS
-from app.processes.grpc_http2 import ANY_STREAM, MOST_HEADER_BYTES, MOST_STREAMS
+from app.processes.grpc_http2 import ANY_STREAM, CONNECTION_WINDOW, MOST_HEADER_BYTES, MOST_STREAMS
 from app.processes.grpc_messages import framed, status_headers
-from tests.processes.grpc_talk import ASKED, GOAWAY, LIMITS, SOON_SECONDS, Client, Talk, talk
+from tests.processes.grpc_talk import ASKED, GOAWAY, LIMITS, SETTINGS, SOON_SECONDS, Client, Talk, talk
+from tests.waiting import until
 
 
 def test_a_call_is_answered_and_counted() -> None:
@@ -39,15 +41,14 @@ def test_what_is_asked_before_the_client_has_heard_of_the_end_is_answered() -> N
         held = it.client.ask("/held")
         await it.service.entered.wait()
         it.connection.leave()
-        await it.client.wait_for(lambda: it.client.goaways == [ANY_STREAM])
+        await until(lambda: it.client.goaways == [ANY_STREAM])
         late = it.client.ask(message=b"late")
-        await it.client.wait_for(lambda: len(it.client.goaways) == 2)
+        await until(lambda: len(it.client.goaways) == 2)
         await it.client.ended(late)
         assert not it.client.lost.is_set()
         it.service.let_go.set()
         await it.client.ended(held)
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
         assert it.client.goaways == [ANY_STREAM, late]
         assert (it.client.message(late), it.client.message(held)) == (b"late", b"hello")
@@ -59,8 +60,7 @@ def test_a_client_that_does_not_say_that_it_has_heard_is_not_waited_for() -> Non
     async def asking(it: Talk) -> None:
         it.client.acknowledges = False
         it.connection.leave()
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
         assert it.client.goaways == [ANY_STREAM, 0]
 
@@ -71,8 +71,11 @@ def test_a_client_that_does_not_say_that_it_has_heard_is_not_waited_for() -> Non
 def test_a_frame_that_is_too_long_ends_the_connection_before_it_has_come(sent: bytes) -> None:
     async def asking(it: Talk) -> None:
         it.client.transport.write(sent)
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
+
+        # Of GOAWAY, the last stream that was taken.
+        assert it.client.goaways == [0]
+        assert it.desk.place.connections == 0
 
     talk(asking)
 
@@ -82,10 +85,16 @@ def test_who_speaks_no_http2_is_let_go() -> None:
         reader, writer = await asyncio.open_connection(*it.client.transport.get_extra_info("peername"))
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         async with asyncio.timeout(SOON_SECONDS):
-            await reader.read()
+            told = await reader.read()
             writer.close()
             await writer.wait_closed()
-        await it.client.wait_for(lambda: it.desk.place.connections == 1)
+        await until(lambda: it.desk.place.connections == 1)
+        stream = it.client.ask()
+        await it.client.ended(stream)
+
+        # The server's own first word, and then the end.
+        assert told[3] == SETTINGS
+        assert it.client.message(stream) == b"hello"
 
     talk(asking)
 
@@ -95,7 +104,7 @@ def test_a_client_that_ends_its_connection_still_gets_the_answers_that_are_under
         held = it.client.ask("/held")
         await it.service.entered.wait()
         it.client.transport.write(bytes([0, 0, 8, GOAWAY, 0, 0, 0, 0, 0]) + bytes(8))
-        await it.client.wait_for(lambda: it.client.goaways)
+        await until(lambda: it.client.goaways)
         it.service.let_go.set()
         await it.client.ended(held)
 
@@ -111,7 +120,7 @@ def test_more_streams_than_there_may_be_are_refused_for_the_client_to_ask_again(
         it.client.http2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 1000
         it.client.http2.remote_settings.acknowledge()
         asked = [it.client.ask("/held") for _ in range(MOST_STREAMS + 1)]
-        await it.client.wait_for(lambda: it.client.of(asked[-1], events.StreamReset))
+        await until(lambda: it.client.of(asked[-1], events.StreamReset))
         it.service.let_go.set()
         await it.client.ended(asked[-2])
 
@@ -143,7 +152,7 @@ def test_a_large_answer_waits_for_its_clients_windows() -> None:
 
     async def asking(it: Talk) -> None:
         stream = it.client.ask(message=message)
-        await it.client.wait_for(lambda: len(it.client.message(stream)) > 60_000)
+        await until(lambda: len(it.client.message(stream)) > 60_000)
         assert not it.client.of(stream, events.StreamEnded)
         it.client.http2.increment_flow_control_window(2**20, stream)
         it.client.send()
@@ -202,7 +211,7 @@ def test_what_is_no_grpc_is_told_so_in_http(wrong: dict[str, str]) -> None:
 def test_a_call_is_refused_before_its_message_has_come() -> None:
     async def asking(it: Talk) -> None:
         stream = it.client.ask("/refused", end=False)
-        await it.client.wait_for(lambda: it.client.of(stream, events.StreamReset))
+        await until(lambda: it.client.of(stream, events.StreamReset))
 
         assert it.client.status(stream)[0] == "5"
         assert it.client.of(stream, events.StreamReset)[0].error_code == ErrorCodes.NO_ERROR
@@ -215,7 +224,7 @@ def test_a_message_that_does_not_come_is_given_up() -> None:
         stream = it.client.ask(end=False)
         await it.service.entered.wait()
         it.sweep_after(LIMITS.request_seconds)
-        await it.client.wait_for(lambda: it.client.of(stream, events.StreamReset))
+        await until(lambda: it.client.of(stream, events.StreamReset))
 
         assert it.client.status(stream) == ("4", "The request did not arrive in time")
         assert it.desk.place.in_flight == 0
@@ -227,14 +236,14 @@ def test_a_message_that_does_not_come_is_given_up() -> None:
 def test_a_message_is_taken_to_the_limit_and_refused_beyond_it(size: int) -> None:
     async def asking(it: Talk) -> None:
         stream = it.client.ask("/held", message=bytes(size), end=size <= LIMITS.message_bytes)
-        await it.client.wait_for(lambda: it.service.messages)
+        await until(lambda: it.service.messages)
 
         if size <= LIMITS.message_bytes:
             assert it.service.messages == [bytes(size)]
         else:
             assert it.service.messages == [Refused(Code.RESOURCE_EXHAUSTED, "The message is larger than 1048576 bytes")]
             it.service.let_go.set()
-            await it.client.wait_for(lambda: it.client.of(stream, events.StreamReset))
+            await until(lambda: it.client.of(stream, events.StreamReset))
             assert it.client.status(stream)[0] == "8"
 
     talk(asking)
@@ -280,11 +289,11 @@ def test_a_call_that_its_client_drops_knows_it() -> None:
     async def asking(it: Talk) -> None:
         asked = it.client.ask("/held")
         unsent = it.client.ask("/echo", end=False)
-        await it.client.wait_for(lambda: len(it.service.calls) == 2 and len(it.service.messages) == 1)
+        await until(lambda: len(it.service.calls) == 2 and len(it.service.messages) == 1)
         for stream in (asked, unsent):
             it.client.http2.reset_stream(stream, ErrorCodes.CANCEL)
         it.client.send()
-        await it.client.wait_for(lambda: len(it.service.messages) == 2)
+        await until(lambda: len(it.service.messages) == 2)
         it.service.let_go.set()
         await asyncio.gather(*it.desk.tasks)
 
@@ -298,9 +307,9 @@ def test_a_call_that_its_client_drops_knows_it() -> None:
 def test_an_answer_that_its_client_does_not_read_is_given_up() -> None:
     async def asking(it: Talk) -> None:
         stream = it.client.ask(message=bytes(2**17))
-        await it.client.wait_for(lambda: len(it.client.message(stream)) > 60_000)
+        await until(lambda: len(it.client.message(stream)) > 60_000)
         it.sweep_after(LIMITS.request_seconds)
-        await it.client.wait_for(lambda: it.client.of(stream, events.StreamReset))
+        await until(lambda: it.client.of(stream, events.StreamReset))
 
         assert it.client.of(stream, events.StreamReset)[0].error_code == ErrorCodes.CANCEL
         assert it.desk.place.in_flight == 0
@@ -315,13 +324,9 @@ def test_what_its_client_does_not_read_is_in_flight_until_it_does() -> None:
         await it.client.answered_a_ping()
         it.client.transport.pause_reading()
         unread = [it.client.ask(message=bytes(2**20)) for _ in range(14)]
-        await it.client.wait_for(
-            lambda: len(it.service.messages) > 1 and it.connection.transport.get_write_buffer_size()
-        )
-        await it.client.wait_for(lambda: it.service.ended > 0)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        in_flight = len(it.service.messages) - it.service.ended
+        await until(lambda: len(it.service.messages) > 1 and it.connection.transport.get_write_buffer_size())
+        await until(lambda: len(it.service.messages) > it.service.ended)
+        in_flight = it.desk.place.in_flight
         it.client.transport.resume_reading()
         for stream in unread:
             await it.client.ended(stream)
@@ -338,12 +343,11 @@ def test_what_its_client_does_not_read_is_in_flight_until_it_does() -> None:
 def test_what_is_unsent_at_the_end_is_forgotten() -> None:
     async def asking(it: Talk) -> None:
         unread = it.client.ask(message=bytes(2**17))
-        await it.client.wait_for(lambda: len(it.client.message(unread)) > 60_000)
+        await until(lambda: len(it.client.message(unread)) > 60_000)
         connection = it.connection
         connection.shutdown()
         connection.resume_writing()
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
         assert (it.service.ended, it.desk.place.in_flight) == (1, 0)
 
@@ -356,7 +360,7 @@ def test_a_call_that_comes_after_the_last_is_refused_for_its_client_to_ask_again
         await it.service.entered.wait()
         it.connection.hang_up()
         later = it.client.ask()
-        await it.client.wait_for(lambda: it.client.of(later, events.StreamReset))
+        await until(lambda: it.client.of(later, events.StreamReset))
         it.service.let_go.set()
         await it.client.ended(held)
 
@@ -369,12 +373,12 @@ def test_a_call_that_comes_after_the_last_is_refused_for_its_client_to_ask_again
 def test_an_answer_ends_its_call_once_it_is_away() -> None:
     async def asking(it: Talk) -> None:
         stream = it.client.ask(message=bytes(2**17))
-        await it.client.wait_for(lambda: len(it.client.message(stream)) > 60_000)
+        await until(lambda: len(it.client.message(stream)) > 60_000)
         assert it.service.ended == 0
         it.client.http2.increment_flow_control_window(2**20, stream)
         it.client.send()
         await it.client.ended(stream)
-        await it.client.wait_for(lambda: it.service.ended == 1)
+        await until(lambda: it.service.ended == 1)
 
     talk(asking)
 
@@ -401,16 +405,15 @@ def test_a_client_that_sends_too_many_frames_that_bring_nothing_is_told_to_leave
     async def asking(it: Talk) -> None:
         await it.client.ended(it.client.ask())
         held = it.client.ask("/held")
-        await it.client.wait_for(lambda: len(it.service.messages) == 2)
+        await until(lambda: len(it.service.messages) == 2)
         for _ in range(floods * int(Budget.MOST) + 200):
             frame(it.client)
         it.client.send()
         if floods == 1:
-            await it.client.wait_for(lambda: it.client.goaways)
+            await until(lambda: it.client.goaways)
             it.service.let_go.set()
             await it.client.ended(held)
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
         assert it.client.message(held) == (b"hello" if floods == 1 else b"")
         assert it.client.told_off == (floods == 2)
@@ -436,7 +439,7 @@ def test_frames_that_come_together_cost_no_other_call(then: str) -> None:
     async def asking(it: Talk) -> None:
         held = it.client.ask("/held")
         large = it.client.ask(message=bytes(2**18))
-        await it.client.wait_for(lambda: len(it.client.message(large)) > 60_000)
+        await until(lambda: len(it.client.message(large)) > 60_000)
         if then == "window":
             it.client.http2.increment_flow_control_window(2**17, large)
         it.client.http2.reset_stream(large, ErrorCodes.CANCEL)
@@ -473,7 +476,7 @@ def test_a_call_that_comes_with_the_word_that_its_client_has_heard_is_answered()
     async def asking(it: Talk) -> None:
         it.client.acknowledges = False
         it.connection.leave()
-        await it.client.wait_for(lambda: any(type(each) is events.PingReceived for each in it.client.told))
+        await until(lambda: any(type(each) is events.PingReceived for each in it.client.told))
         acknowledged = it.client.http2.data_to_send()
         stream = it.client.http2.get_next_available_stream_id()
         it.client.http2.send_headers(stream, ASKED)
@@ -492,13 +495,11 @@ def test_the_last_answer_is_whole_though_its_client_speaks_while_it_reads() -> N
         it.client.http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**24})
         it.client.send()
         stream = it.client.ask("/held", message=bytes(2**20))
-        await it.client.wait_for(lambda: it.service.messages)
+        await until(lambda: it.service.messages)
         it.client.transport.pause_reading()
         it.connection.hang_up()
         it.service.let_go.set()
-        await it.client.wait_for(
-            lambda: not it.connection.unanswered or it.connection.transport.get_write_buffer_size()
-        )
+        await until(lambda: not it.connection.unanswered or it.connection.transport.get_write_buffer_size())
         it.client.http2.ping(b"12345678")
         it.client.send()
         it.client.transport.resume_reading()
@@ -509,38 +510,50 @@ def test_the_last_answer_is_whole_though_its_client_speaks_while_it_reads() -> N
     talk(asking)
 
 
+@asynccontextmanager
+async def ended(it: Talk) -> AsyncIterator[socket.socket]:
+    """A client that was sent all and has not closed, and whose connection is the only one."""
+    with socket.create_connection(it.client.transport.get_extra_info("peername")) as client:
+        await until(lambda: len(it.desk.open_connections()) == 2)
+        for connection in it.desk.open_connections():
+            connection.hang_up()
+        await until(lambda: len(it.desk.open_connections()) == 1)
+        yield client
+
+
 def test_a_client_that_does_not_close_is_closed() -> None:
     async def asking(it: Talk) -> None:
-        with socket.create_connection(it.client.transport.get_extra_info("peername")) as silent:
-            await it.client.wait_for(lambda: len(it.desk.open_connections()) == 2)
-            for connection in it.desk.open_connections():
-                connection.hang_up()
-            async with asyncio.timeout(SOON_SECONDS):
-                await it.client.lost.wait()
-            await it.client.wait_for(lambda: it.desk.place.connections == 1)
+        async with ended(it) as client:
+            it.sweep_after(CLOSING_SECONDS - 2)
+            assert it.desk.place.connections == 1
             it.sweep_after(CLOSING_SECONDS)
-            await it.client.wait_for(lambda: it.desk.place.connections == 0)
-            assert silent.recv(9)
+            await until(lambda: it.desk.place.connections == 0)
+
+            assert client.recv(9)
 
     talk(asking)
 
 
 def test_a_client_that_goes_on_sending_after_the_end_is_cut_off() -> None:
     async def asking(it: Talk) -> None:
-        with socket.create_connection(it.client.transport.get_extra_info("peername")) as other:
-            await it.client.wait_for(lambda: len(it.desk.open_connections()) == 2)
-            for connection in it.desk.open_connections():
-                connection.hang_up()
-            async with asyncio.timeout(SOON_SECONDS):
-                await it.client.lost.wait()
-            other.setblocking(False)
-            await it.client.wait_for(lambda: len(it.desk.open_connections()) == 1)
-            async with asyncio.timeout(SOON_SECONDS):
-                while it.desk.open_connections():
-                    with contextlib.suppress(BlockingIOError, ConnectionError):
-                        other.send(bytes(2**16))
-                    await asyncio.sleep(0)
-        await it.client.wait_for(lambda: it.desk.place.connections == 0)
+        async with ended(it) as client:
+            client.setblocking(False)
+            sent = 0
+
+            def is_cut_off() -> bool:
+                nonlocal sent
+                try:
+                    sent += client.send(bytes(2**16))
+                except BlockingIOError:
+                    return False
+                except ConnectionError:
+                    return True
+                return False
+
+            await until(is_cut_off)
+
+        assert sent > CONNECTION_WINDOW
+        assert it.desk.place.connections == 0
 
     talk(asking)
 
@@ -570,8 +583,7 @@ def test_a_client_is_told_what_it_is_held_to() -> None:
         stream = it.client.http2.get_next_available_stream_id()
         it.client.http2.send_headers(stream, [*ASKED, ("x", "y" * MOST_HEADER_BYTES)])
         it.client.send()
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
     talk(asking)
 
@@ -610,8 +622,7 @@ def test_a_connection_without_calls_is_idle_whatever_else_it_says_and_at_last_to
         await it.client.answered_a_ping()
         assert not it.client.goaways
         it.sweep_after(IDLE_SECONDS + 103)
-        async with asyncio.timeout(SOON_SECONDS):
-            await it.client.lost.wait()
+        await until(it.client.lost.is_set)
 
         assert it.client.goaways == [ANY_STREAM, 3]
 

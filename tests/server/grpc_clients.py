@@ -1,7 +1,7 @@
 """
 Clients over gRPC in a process of their own, for grpc's threads do not go with the forks of tests.
 
-`load PORT` asks until its standard input ends, and tells of every call. `shares PORT COUNT` connects so many clients
+`load PORT` asks until its standard input ends, and tells of all. `shares PORT COUNT` connects so many clients
 and tells how many each worker has, once it is the same for all or the time is up; and again for each line of its input.
 """
 
@@ -68,24 +68,25 @@ class Load:
             await asyncio.gather(*[self._ask_on(channel) for _ in range(at_once)])
 
     async def _ask_on(self, channel: Any) -> None:
-        while not self._over:
-            await self._ask(channel)
+        while not self._over and await self._ask(channel):
+            pass
 
     async def _fresh(self) -> None:
-        while not self._over:
+        answered = True
+        while not self._over and answered:
             async with grpc.aio.insecure_channel(self._target, options=APART) as channel:
-                await self._ask(channel)
+                answered = await self._ask(channel)
 
-    async def _ask(self, channel: Any) -> None:
+    async def _ask(self, channel: Any) -> bool:
+        """Whether it was answered: who was not asks no more."""
         try:
             answer, worker = await call(channel, "ModelInfer", numbers([0.02]), messages.ModelInferResponse)
         except grpc.aio.AioRpcError as error:
             self.failed[f"{error.code().name}: {error.details()}"] += 1
-            # Nobody is there any more: that it ends is for the test to say.
-            await asyncio.sleep(0.01)
-        else:
-            assert list(answer.outputs[0].contents.fp64_contents) == [0.02]
-            self.answered[worker] += 1
+            return False
+        assert list(answer.outputs[0].contents.fp64_contents) == [0.02]
+        self.answered[worker] += 1
+        return True
 
 
 class Shares:
