@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from app.main import create_app
 from app.model_store import ModelStore
 from app.runtimes.base import Runtime
 from app.settings import ROOT, Settings
+from tests.api.direct import alive
 from tests.processes.grpc_talk import Client, talking
 
 SOON_SECONDS = 10
@@ -32,27 +32,12 @@ def review() -> bytes:
     return encoded
 
 
-@asynccontextmanager
-async def started(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
-    """What its lifespan gives, while it is up."""
-    state: dict[str, Any] = {}
-    incoming: asyncio.Queue[Message] = asyncio.Queue()
-    outgoing: asyncio.Queue[Message] = asyncio.Queue()
-    scope = {"type": "lifespan", "state": state}
-    running = asyncio.ensure_future(app(scope, incoming.get, outgoing.put))
-    await incoming.put({"type": "lifespan.startup"})
-    assert (await outgoing.get())["type"] == "lifespan.startup.complete"
-    yield state
-    await incoming.put({"type": "lifespan.shutdown"})
-    await running
-
-
 def served(runtime: Runtime, asking: Asking, **settings: Any) -> None:
     """Over gRPC by one connection, and by the application itself."""
 
     async def main() -> None:
         app = create_app(Settings(FORKCAST_GRPC_PORT=8002, **settings), ModelStore.of(runtime))
-        async with started(app) as state, talking(make=state["grpc"]) as talk:
+        async with alive(app) as state, talking(make=state["grpc"]) as talk:
             await asking(app, talk.client)
 
     asyncio.run(main())
@@ -122,7 +107,7 @@ def test_a_request_over_http_takes_the_place_of_a_call(text_runtime: Runtime) ->
 
 def test_without_its_port_there_is_no_grpc(text_runtime: Runtime) -> None:
     async def main() -> Any:
-        async with started(create_app(Settings(), ModelStore.of(text_runtime))) as state:
+        async with alive(create_app(Settings(), ModelStore.of(text_runtime))) as state:
             return state["grpc"]
 
     assert asyncio.run(main()) is None

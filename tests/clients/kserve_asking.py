@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from kserve import InferenceGRPCClient, InferenceRESTClient
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, InferResponse
 from kserve.inference_client import RESTConfig
-from servers import grpc_address
+from servers import grpc_address, url
 
 from tests.server.running_server import PATIENCE_SECONDS, Server
 
 T = TypeVar("T")
+Infer = Callable[..., InferResponse]
 
 
 def asked(protocol: str, question: Callable[[InferenceRESTClient], Awaitable[T]]) -> T:
@@ -29,3 +30,15 @@ def asked_over_grpc(server: Server, question: Callable[[InferenceGRPCClient], Aw
             return await question(client)
 
     return asyncio.run(ask())
+
+
+def infer_over_rest(server: Server, model: str, each: InferInput, **members: Any) -> InferResponse:
+    request = InferRequest(model_name=model, infer_inputs=[each], **members)
+    response = asked("v2", lambda client: client.infer(url(server), request, model_name=model))
+    assert isinstance(response, InferResponse)
+    return response
+
+
+def infer_over_grpc(server: Server, model: str, each: InferInput, **members: Any) -> InferResponse:
+    request = InferRequest(model_name=model, infer_inputs=[each], **members)
+    return asked_over_grpc(server, lambda client: client.infer(request))

@@ -6,20 +6,13 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from kserve import InferInput, InferRequest, InferResponse
+from kserve import InferResponse
 from kserve.protocol.infer_type import RequestedOutput
-from kserve_asking import asked
+from kserve_asking import Infer, asked, infer_over_grpc, infer_over_rest
 from kserve_inputs import REVIEWS, ROWS, matrix, texts
 from servers import url
 
 from tests.server.running_server import Server
-
-
-def infer(server: Server, model: str, each: InferInput, **members: Any) -> InferResponse:
-    request = InferRequest(model_name=model, infer_inputs=[each], **members)
-    response = asked("v2", lambda client: client.infer(url(server), request, model_name=model))
-    assert isinstance(response, InferResponse)
-    return response
 
 
 def test_server_and_model_are_live_and_ready(forkcast: Server) -> None:
@@ -29,10 +22,11 @@ def test_server_and_model_are_live_and_ready(forkcast: Server) -> None:
     assert asked("v2", lambda client: client.is_model_ready(url(forkcast), "nothing")) is False
 
 
+@pytest.mark.parametrize("infer", [infer_over_rest, infer_over_grpc])
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize(("datatype", "dtype"), [("FP64", "f8"), ("FP32", "f4"), ("INT64", "i8")])
 def test_numbers_are_predicted_as_by_the_estimator(
-    forkcast: Server, estimators: dict[str, Any], binary: bool, datatype: str, dtype: str
+    forkcast: Server, estimators: dict[str, Any], infer: Infer, binary: bool, datatype: str, dtype: str
 ) -> None:
     rows = ROWS.astype(dtype)
 
@@ -47,7 +41,7 @@ def test_the_outputs_asked_for_come_as_asked(forkcast: Server, estimators: dict[
     names = ["predict_proba", "predict"]
     wanted = [RequestedOutput(name, {"binary_data": binary_data}) for name in names]
 
-    response = infer(forkcast, "flowers", matrix(ROWS, "FP64", binary=True), request_outputs=wanted)
+    response = infer_over_rest(forkcast, "flowers", matrix(ROWS, "FP64", binary=True), request_outputs=wanted)
 
     assert [output.name for output in response.outputs] == names
     expected = estimators["flowers"].predict_proba(ROWS)
@@ -57,7 +51,7 @@ def test_the_outputs_asked_for_come_as_asked(forkcast: Server, estimators: dict[
 
 @pytest.mark.parametrize("binary", [True, False])
 def test_texts_are_predicted_as_by_the_estimator(forkcast: Server, estimators: dict[str, Any], binary: bool) -> None:
-    response = infer(forkcast, "reviews", texts(binary=binary))
+    response = infer_over_rest(forkcast, "reviews", texts(binary=binary))
 
     assert response.outputs[0].as_numpy().ravel().tolist() == estimators["reviews"].predict(REVIEWS).tolist()
 
@@ -67,7 +61,7 @@ def test_the_only_output_is_known_by_the_name_that_kserve_gives_it(
 ) -> None:
     each = matrix(ROWS, "FP64", binary=False)
 
-    response = infer(forkcast, "flowers", each, request_outputs=[RequestedOutput("output-0")])
+    response = infer_over_rest(forkcast, "flowers", each, request_outputs=[RequestedOutput("output-0")])
 
     output = response.get_output_by_name("output-0")
     assert output is not None
@@ -88,6 +82,6 @@ def test_what_cannot_be_answered_is_an_error_with_its_reason(
     forkcast: Server, model: str, rows: npt.NDArray[np.generic], status: int
 ) -> None:
     with pytest.raises(httpx.HTTPStatusError, match=r"^[A-Za-z]\w+.*, '4") as raised:
-        infer(forkcast, model, matrix(rows.copy(), "FP64", binary=False))
+        infer_over_rest(forkcast, model, matrix(rows.copy(), "FP64", binary=False))
 
     assert raised.value.response.status_code == status

@@ -1,4 +1,4 @@
-"""KServe's own client over gRPC."""
+"""KServe's own client over gRPC, where it is asked otherwise than over REST."""
 
 from typing import Any
 
@@ -6,17 +6,11 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 import pytest
-from kserve import InferInput, InferRequest, InferResponse
 from kserve.protocol.infer_type import RequestedOutput
-from kserve_asking import asked_over_grpc
+from kserve_asking import asked_over_grpc, infer_over_grpc
 from kserve_inputs import REVIEWS, ROWS, matrix, texts
 
 from tests.server.running_server import Server
-
-
-def infer(server: Server, model: str, each: InferInput, **members: Any) -> InferResponse:
-    request = InferRequest(model_name=model, infer_inputs=[each], **members)
-    return asked_over_grpc(server, lambda client: client.infer(request))
 
 
 def test_server_and_model_are_live_and_ready(forkcast: Server) -> None:
@@ -27,24 +21,11 @@ def test_server_and_model_are_live_and_ready(forkcast: Server) -> None:
 
 
 @pytest.mark.parametrize("binary", [True, False])
-@pytest.mark.parametrize(("datatype", "dtype"), [("FP64", "f8"), ("FP32", "f4"), ("INT64", "i8")])
-def test_numbers_are_predicted_as_by_the_estimator(
-    forkcast: Server, estimators: dict[str, Any], binary: bool, datatype: str, dtype: str
-) -> None:
-    rows = ROWS.astype(dtype)
-
-    response = infer(forkcast, "flowers", matrix(rows, datatype, binary=binary), request_id="asked-7")
-
-    assert (response.model_name, response.id) == ("flowers", "asked-7")
-    assert response.outputs[0].as_numpy().ravel().tolist() == estimators["flowers"].predict(rows).tolist()
-
-
-@pytest.mark.parametrize("binary", [True, False])
 def test_the_outputs_asked_for_come_as_asked(forkcast: Server, estimators: dict[str, Any], binary: bool) -> None:
     names = ["predict_proba", "predict"]
     wanted = [RequestedOutput(name) for name in names]
 
-    response = infer(forkcast, "flowers", matrix(ROWS, "FP64", binary=binary), request_outputs=wanted)
+    response = infer_over_grpc(forkcast, "flowers", matrix(ROWS, "FP64", binary=binary), request_outputs=wanted)
 
     assert [output.name for output in response.outputs] == names
     expected = estimators["flowers"].predict_proba(ROWS)
@@ -53,7 +34,7 @@ def test_the_outputs_asked_for_come_as_asked(forkcast: Server, estimators: dict[
 
 @pytest.mark.parametrize("binary", [True, False])
 def test_texts_are_predicted_as_by_the_estimator(forkcast: Server, estimators: dict[str, Any], binary: bool) -> None:
-    response = infer(forkcast, "reviews", texts(binary=binary))
+    response = infer_over_grpc(forkcast, "reviews", texts(binary=binary))
 
     labels = [label.decode() for label in response.outputs[0].as_numpy().ravel()]
     assert labels == estimators["reviews"].predict(REVIEWS).tolist()
@@ -67,7 +48,7 @@ def test_what_cannot_be_answered_has_its_code(
     forkcast: Server, model: str, rows: npt.NDArray[np.generic], code: grpc.StatusCode
 ) -> None:
     with pytest.raises(grpc.RpcError) as raised:
-        infer(forkcast, model, matrix(rows.copy(), "FP64", binary=False))
+        infer_over_grpc(forkcast, model, matrix(rows.copy(), "FP64", binary=False))
 
     error: Any = raised.value
     assert error.code() is code
