@@ -43,12 +43,11 @@ class ModelControl:
             former = read_unloaded(file)
             names = former.names | {name} if unload else former.names - {name}
             wanted = Unloaded(former.revision + 1, names)
-            self._check_present()
+            if self._is_replaced():
+                raise ControlBusy
             write_unloaded(file, wanted)
             os.kill(self._scoreboard.header.arbiter, signal.SIGHUP)
-            while self._scoreboard.header.control_seen < wanted.revision:
-                # The arbiter waits for the leave of this worker, and hears of no further reload before.
-                self._check_present()
+            while not self._is_seen(wanted):
                 await _step(limit)
             refusal = Refusal(self._scoreboard.header.last_refusal)
             if refusal is not Refusal.NONE:
@@ -59,10 +58,22 @@ class ModelControl:
         if refusal is not Refusal.NONE:
             raise ModelNotChanged(f"the reload was refused, {refusal.outcome}")
 
-    def _check_present(self) -> None:
-        """Raises ControlBusy where this worker is of those that a reload replaces."""
-        if self._place.generation < self._scoreboard.header.generation:
+    def _is_seen(self, wanted: Unloaded) -> bool:
+        """
+        Whether a reload has read what is wanted.
+
+        Raises ControlBusy where one that had not replaces this worker: the arbiter waits for its leave, and hears of no
+        further reload before. What is replaced is looked at first, for the arbiter tells what it has read before that.
+        """
+        is_replaced = self._is_replaced()
+        if self._scoreboard.header.control_seen >= wanted.revision:
+            return True
+        if is_replaced:
             raise ControlBusy
+        return False
+
+    def _is_replaced(self) -> bool:
+        return bool(self._place.generation < self._scoreboard.header.generation)
 
     def _is_everywhere(self) -> bool:
         """Whether the workers of a later generation serve alone, but for what this one still answers."""
