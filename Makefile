@@ -133,11 +133,11 @@ clean: ## remove the virtual environment and all that was made
 	@sh tools/venv.sh requirements.txt
 	@touch $@
 
-.venv/.installed-bench: requirements-bench.txt requirements.txt
+.venv/.installed-bench: requirements-bench.txt requirements-stores.txt requirements.txt
 	@sh tools/venv.sh requirements-bench.txt
 	@touch .venv/.installed $@
 
-.venv/.installed-dev: requirements-dev.txt requirements-bench.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
+.venv/.installed-dev: requirements-dev.txt requirements-bench.txt requirements-stores.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
 	@sh tools/venv.sh requirements-dev.txt
 	@touch .venv/.installed .venv/.installed-bench $@
 

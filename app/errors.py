@@ -16,7 +16,13 @@ ForkcastError
 ├── ModelNotChanged     a model is neither loaded nor unloaded, for a reason that its caller is told
 ├── ControlBusy         another model is loaded or unloaded just now
 ├── NoTensor            what the model answers is no array of numbers or texts
-└── InferenceFailed     the runtime raised; the cause is chained
+├── InferenceFailed     the runtime raised; the cause is chained
+├── FeaturesUnavailable the feature store did not answer in time, or not as it should
+├── UnknownEntity       the feature store has nothing of what the caller names
+├── JobsUnavailable     the store of background jobs did not answer in time
+├── QueueFull           as many background jobs wait as may
+├── IdempotencyKeyReused  the key came before, with another request
+└── UnknownJob          there is no such background job, or none of this caller's
 
 Status codes live in `app.api.error_responses`; nothing here knows about HTTP.
 """
@@ -167,3 +173,36 @@ class NoTensor(ForkcastError):
 class InferenceFailed(ForkcastError):
     def __init__(self) -> None:
         super().__init__("The model failed to predict")
+
+
+class FeaturesUnavailable(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The feature store has no usable answer")
+
+
+class UnknownEntity(ForkcastError):
+    """`fields` are those of the request whose entities are unknown; what stands in them is not repeated."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.problems = tuple(Problem(field, "is not known to the feature store") for field in fields)
+        super().__init__("; ".join(f"{problem.field}: {problem.reason}" for problem in self.problems))
+
+
+class JobsUnavailable(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The queue of background jobs cannot be reached")
+
+
+class QueueFull(ForkcastError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"Already {most} background jobs wait")
+
+
+class IdempotencyKeyReused(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The header Idempotency-Key came before with another request")
+
+
+class UnknownJob(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("There is no such job")

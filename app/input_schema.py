@@ -40,7 +40,7 @@ class TextInput:
 
     def block(self, instances: Sequence[Any], where: Where) -> list[str]:
         if not all(map(self._fits, instances)):
-            wrong = ((index, reason) for index, text in enumerate(instances) if (reason := self._problem(text)))
+            wrong = ((index, reason) for index, text in enumerate(instances) if (reason := self.problem(text)))
             refuse(Problem(where(index), reason) for index, reason in wrong)
         return list(instances)
 
@@ -49,7 +49,8 @@ class TextInput:
         return type(text) is str and 1 <= len(text) <= MOST_TEXT_CHARACTERS
 
     @staticmethod
-    def _problem(text: Any) -> str | None:
+    def problem(text: Any) -> str | None:
+        """The reason why it is no instance, or None."""
         if type(text) is not str:
             return "must be a string"
         return None if TextInput._fits(text) else f"must have 1 to {MOST_TEXT_CHARACTERS} characters"

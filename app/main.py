@@ -33,6 +33,11 @@ from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, rea
 from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
+from app.features import Source, make_provision
+from app.features.defaults import read_defaults
+from app.features.joining import Policy
+from app.features.provision import NoProvision, Provision
+from app.features.shapes import shape_of
 from app.loading import load_models
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
@@ -46,6 +51,7 @@ from app.settings import Settings
 # `threads` keeps Python's: it is what is compared with.
 SWITCH_SECONDS = 0.001
 DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
+WITHOUT_FEATURES = NoProvision()
 INVOCATIONS = {"mlflow": mlflow_scoring, "sagemaker": sagemaker}
 log = structlog.stdlib.get_logger("forkcast")
 MakeGrpc = Callable[[Serving], Any]
@@ -99,7 +105,9 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         title="Forkcast",
         description=describe(models),
         version=models.version or "0",
-        lifespan=make_lifespan(settings, models, content_filter, pace, make_grpc(settings, gate, keys)),
+        lifespan=make_lifespan(
+            settings, models, content_filter, pace, make_grpc(settings, gate, keys), make_features(settings, models)
+        ),
         openapi_url=None,
         redirect_slashes=False,
         exception_handlers={
@@ -109,7 +117,8 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    for dialect in (native, open_inference, INVOCATIONS[settings.invocations], kserve_v1):
+    native.add_routes(app.router, models, with_features=settings.features_url is not None)
+    for dialect in (open_inference, INVOCATIONS[settings.invocations], kserve_v1):
         dialect.add_routes(app.router, models)
     model_repository.add_routes(app.router, models, settings.model_repository)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
@@ -132,6 +141,31 @@ def make_grpc(settings: Settings, gate: Gate, keys: ApiKeys | None) -> MakeGrpc 
     from app.grpc_service import connections
 
     return partial(connections, gate=gate, keys=keys, access_log=settings.access_log == "on")
+
+
+def make_features(settings: Settings, models: ModelStore) -> Provision:
+    """What opens nothing before it is asked, so that it is made before the fork; raises ValueError or OSError."""
+    if settings.features_url is None:
+        return WITHOUT_FEATURES
+    source = Source(
+        url=settings.features_url.get_secret_value(),
+        named=settings.features_source,
+        key=settings.features_key,
+        key_type=settings.features_key_type,
+        attempts=settings.features_attempts,
+        connections=settings.features_connections,
+        timeout_seconds=settings.features_timeout_seconds,
+        most_bytes=settings.features_max_bytes,
+    )
+    shapes = [shape_of(held.metadata.inputs) for held in models]
+    path = settings.features_defaults_file
+    policy = Policy(
+        timeout_seconds=settings.features_timeout_seconds,
+        on_unknown=settings.features_on_unknown,
+        on_failure=settings.features_on_failure,
+        defaults={} if path is None else read_defaults(path, shapes),
+    )
+    return make_provision(source, policy)
 
 
 def make_content_filter(settings: Settings) -> ContentFilter:
@@ -164,6 +198,7 @@ def make_lifespan(
     content_filter: ContentFilter,
     pace: Pace,
     grpc: MakeGrpc | None,
+    features: Provision,
 ) -> Lifespan:
     """What each worker does of its own: its executor, its warm-up, its readiness."""
 
@@ -174,7 +209,7 @@ def make_lifespan(
             sys.setswitchinterval(SWITCH_SECONDS)
 
         try:
-            part = warm(settings, models, executor, content_filter)
+            part = warm(settings, models, executor, content_filter, features)
         except ModelNotReady as error:
             log.critical("model not ready", reason=error.reason)
             if settings.on_load_failure == "exit":
@@ -182,21 +217,35 @@ def make_lifespan(
             part = Serving({}, None)
         if part.predictors:
             tell_metrics(models)
+            await features.open(models.newest[0].metadata.inputs)
             await native.rehearse(Shortcut(app), part, models)
         yield {"serving": part, "version": models.version if part.predictors else "", "grpc": grpc and grpc(part)}
-        executor.close()
+        try:
+            await features.close()
+        finally:
+            executor.close()
 
     return lifespan
 
 
-def warm(settings: Settings, models: ModelStore, executor: Executor, content_filter: ContentFilter) -> Serving:
+def warm(
+    settings: Settings,
+    models: ModelStore,
+    executor: Executor,
+    content_filter: ContentFilter,
+    features: Provision = WITHOUT_FEATURES,
+) -> Serving:
     """A worker's parts once each of its models has predicted; raises ModelNotReady where one cannot."""
     if not models.loaded:
         return Serving({}, None)
     predictors = {}
     for held in models:
         predictor = Predictor(
-            runtime=held.current, executor=executor, content_filter=content_filter, most_rows=settings.max_rows
+            runtime=held.current,
+            executor=executor,
+            content_filter=content_filter,
+            features=features.of_model(held.metadata.inputs),
+            most_rows=settings.max_rows,
         )
         predictor.warm_up()
         predictors[held.metadata.name, held.metadata.version] = predictor

@@ -1,7 +1,7 @@
 """The life of one request, in order."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.caller import Caller
 from app.content_filter import ContentFilter
 from app.errors import BadInput, ModelNotReady, Problem, Refusal, RefusedByModel
 from app.execution import Executor, watched
+from app.features.joining import NOBODY, Entities, Features
 from app.instances import Array, Instances
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value, unnamed
 from app.runtimes.output import OutputRuntime
@@ -36,6 +37,8 @@ class Answer:
     model: ModelMetadata
     predictions: Predictions
     output: Output | None = None
+    # The instances that were predicted with default features, by their index.
+    defaulted: Collection[int] = NOBODY
 
     def value(self, index: int) -> Value:
         """Of the output that was asked for: a number or a label, or a list of them, of instance `index`."""
@@ -54,11 +57,20 @@ class Answer:
 class Predictor:
     """What every dialect calls for one version of one model."""
 
-    def __init__(self, *, runtime: Runtime, executor: Executor, content_filter: ContentFilter, most_rows: int) -> None:
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        executor: Executor,
+        content_filter: ContentFilter,
+        most_rows: int,
+        features: Features,
+    ) -> None:
         self._runtime = runtime
         self._executor = executor
         self._content_filter = content_filter
         self._most_rows = most_rows
+        self._features = features
         # What no prediction has in it.
         self._computed: dict[Output, OutputRuntime] = {}
 
@@ -75,25 +87,33 @@ class Predictor:
         listed: bool,
         output: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        entities: Entities | None = None,
     ) -> Answer:
         """
         Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them.
 
         `output`, where given, is one of the model's, to be computed in place of a prediction; `parameters` are some of
-        its own.
+        its own. What instances lack of their `entities` is fetched.
 
-        Raises BadInput, RefusedByModel, ContentRejected, DeadlineExceeded, CallerLeft or InferenceFailed.
+        Raises BadInput, UnknownEntity, FeaturesUnavailable, RefusedByModel, ContentRejected, DeadlineExceeded,
+        CallerLeft or InferenceFailed.
         """
+
+        def at(index: int) -> str:
+            return f"{field}[{index}]" if listed else field
+
         self.check_count(len(instances), field)
         runtime = self._runtime
-        rows = runtime.metadata.inputs.block(instances, lambda index: f"{field}[{index}]" if listed else field)
+        joined = await self._features.joined(instances, entities, at, caller)
+        rows = runtime.metadata.inputs.block(joined.instances, at)
         self._content_filter.check(block.texts(rows))
         if output is None:
             asked = WithParameters(runtime, parameters) if parameters else runtime
-            return Answer(runtime.metadata, await self._executor.run(asked, rows, caller))
+            predictions = await self._executor.run(asked, rows, caller)
+            return Answer(runtime.metadata, predictions, defaulted=joined.defaulted)
         known = self._known_output(output, len(instances), "output")
         predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
-        return Answer(runtime.metadata, predictions, known)
+        return Answer(runtime.metadata, predictions, known, joined.defaulted)
 
     async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str], caller: Caller) -> list[Answer]:
         """

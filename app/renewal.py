@@ -166,7 +166,7 @@ def _application(settings: Settings, models: ModelStore) -> ASGIApp:
     try:
         return create_app(settings, models)
     except (OSError, ValueError) as error:
-        raise ModelNotReady(f"the blocked terms or the API keys cannot be read: {error}", Refusal.TERMS) from error
+        raise ModelNotReady(f"what is read from files beside the model cannot be: {error}", Refusal.TERMS) from error
 
 
 def _check_alike(candidates: ModelStore, served: ModelStore) -> None:

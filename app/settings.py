@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AliasGenerator, Field, model_validator
+from pydantic import AfterValidator, AliasGenerator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "FORKCAST_"
@@ -147,8 +147,38 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = None
     """File of API keys, read again at each reload: a name, the secret's sha256 and its scopes a line; none: no keys."""
 
-    features_url: NotAvailable = None
-    """Store of features that requests leave out; not available yet."""
+    features_url: SecretStr | None = None
+    """Store of what requests with an entity_id leave out: sqlite:///, postgresql://, http(s)://, redis://; or none."""
+
+    features_source: str = Field(default="features", min_length=1)
+    """The table there (name, schema.name) or a query (SELECT ...); in Redis what comes before `:` and the entity_id."""
+
+    features_key: str = Field(default="entity_id", min_length=1)
+    """Column of the table or query that has the entity_id."""
+
+    features_key_type: Literal["text", "integer", "uuid"] = "text"
+    """Type of that column."""
+
+    features_timeout_seconds: float = Field(default=1.0, gt=0, le=60)
+    """Within it a request has its features, retries included; else it is as FORKCAST_FEATURES_ON_FAILURE says."""
+
+    features_attempts: int = Field(default=2, ge=1, le=10)
+    """How often a query that fails is sent in all, as long as retries are no more than a tenth of all queries."""
+
+    features_connections: int = Field(default=16, ge=1, le=1000)
+    """Connections of one worker to the store; requests beyond them share the next query."""
+
+    features_max_bytes: int = Field(default=4 * 2**20, ge=1)
+    """Bytes of the largest answer that is read from a store over HTTP."""
+
+    features_on_unknown: Literal["refuse", "default"] = "refuse"
+    """An entity that the store does not know: 404, or predicted with the defaults and flagged."""
+
+    features_on_failure: Literal["refuse", "default"] = "refuse"
+    """A store that does not answer in time, or wrongly: 503, or predicted with the defaults and flagged."""
+
+    features_defaults_file: Path | None = None
+    """JSON object of columns and their default values, for the two settings above."""
 
     prediction_log_url: NotAvailable = None
     """Where predictions are logged; not available yet."""
@@ -179,10 +209,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def check_files(self) -> Self:
-        for name in ("blocked_terms_file", "trusted_types_file", "api_keys_file"):
+        for name in ("blocked_terms_file", "trusted_types_file", "api_keys_file", "features_defaults_file"):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{PREFIX}{name.upper()} names no file")
+        return self
+
+    @model_validator(mode="after")
+    def check_defaults(self) -> Self:
+        if "default" in (self.features_on_unknown, self.features_on_failure) and self.features_defaults_file is None:
+            raise ValueError(f"{PREFIX}FEATURES_ON_UNKNOWN and _ON_FAILURE need {PREFIX}FEATURES_DEFAULTS_FILE")
         return self
 
     @model_validator(mode="after")

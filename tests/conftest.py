@@ -21,6 +21,7 @@ from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
 from app.settings import Settings, environment_name
 from tests.environments import is_setting
+from tests.outside.servers import postgres_server, redis_server
 
 TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless and dull", "funny", "bad and dull"]
 LABELS = ["positive", "positive", "negative", "negative", "positive", "negative"]
@@ -86,3 +87,17 @@ def client_of() -> Iterator[MakeClient]:
     yield make
     for client in clients:
         client.__exit__()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that stays; who needs keys of their own gives them a prefix."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server that stays; who needs tables of their own gives them names."""
+    with postgres_server() as server:
+        yield server.url

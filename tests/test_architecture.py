@@ -31,6 +31,10 @@ ONLY_IN = {
     "skops": ["runtimes/skops_impl.py"],
     "yaml": ["runtimes/mlmodel.py"],
     "mlflow": ["runtimes/pyfunc_impl.py", "runtimes/mlflow_store.py"],
+    "sqlalchemy": ["database_url.py", "features/sql_impl.py"],
+    "redis": ["features/redis_impl.py"],
+    "aiohttp": ["features/http_impl.py"],
+    "stamina": ["features/guarded.py", "features/__init__.py"],
     "treelite": ["runtimes/acceleration/treelite_sums.py"],
     "app.environment": ["main.py", "reload.py", "check_config.py", "demo/"],
     "app.settings": [
@@ -70,6 +74,7 @@ ONLY_IN = {
     "app.content_filter": ["main.py", "predictor.py"],
     "app.disguised_terms": ["content_filter.py"],
     "app.text_folding": ["content_filter.py", "disguised_terms.py"],
+    "app.features": ["main.py", "predictor.py", "features/", "api/json_bodies.py"],
     "app.middleware": ["main.py", "ops.py"],
     "app.processes": ["processes/", "check_config.py", "loading.py", "ops.py", "renewal.py", "grpc_service.py"],
     "app.artifact_files": ["reload.py", "repository_files.py"],

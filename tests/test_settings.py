@@ -126,7 +126,6 @@ def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(
     ("name", "value"),
     [
         ("FORKCAST_JOBS_URL", "sqlite:///jobs.db"),
-        ("FORKCAST_FEATURES_URL", "sqlite:///features.db"),
         ("FORKCAST_REQUIRE_KEYS", "1"),
     ],
 )

@@ -57,6 +57,12 @@ STATUS: Mapping[type[errors.ForkcastError], Status] = {
     errors.ControlBusy: same(503, Code.UNAVAILABLE),
     errors.NoTensor: same(501, Code.UNIMPLEMENTED),
     errors.InferenceFailed: same(500, Code.INTERNAL),
+    errors.FeaturesUnavailable: same(503, Code.UNAVAILABLE),
+    errors.UnknownEntity: same(404, Code.NOT_FOUND),
+    errors.JobsUnavailable: same(503, Code.UNAVAILABLE),
+    errors.QueueFull: same(503, Code.UNAVAILABLE),
+    errors.IdempotencyKeyReused: same(422, Code.INVALID_ARGUMENT),
+    errors.UnknownJob: same(404, Code.NOT_FOUND),
 }
 # MLflow's names; what has none is told by its status alone.
 MLFLOW_CODES = {
@@ -131,7 +137,7 @@ def answer(error: Exception, scope: Scope) -> Response:
     status = row.native if form_of(scope) is native else row.others
     if error.__cause__ is not None:
         log.warning(str(error), request_id=scope["state"]["request_id"], status=status, exc_info=error)
-    problems = error.problems if isinstance(error, errors.BadInput) else ()
+    problems = error.problems if isinstance(error, errors.BadInput | errors.UnknownEntity) else ()
     return refusal(scope, status, str(error), HEADERS.get(status), problems)
 
 

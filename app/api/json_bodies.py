@@ -1,7 +1,7 @@
 """Bodies of requests: JSON objects of a known form."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -9,8 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.errors import BadInput, Problem
+from app.features.joining import Entities
 
 JSON = b"application/json"
+
+
+EntityId = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Body(BaseModel):
@@ -18,7 +22,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    entity_id: str | None = Field(default=None, max_length=256)
+    entity_id: EntityId | None = None
 
 
 class OutputBody(Body):
@@ -27,30 +31,87 @@ class OutputBody(Body):
     output: str | None = None
 
 
+class BatchBody(OutputBody):
+    """`entity_ids` has one for each instance, or null; `entity_id` is that of all."""
+
+    entity_ids: list[EntityId | None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a route predicts is in `field`, and is a `kind`; the adapter knows the whole body."""
+    """
+    What a route predicts is in `field`, and is a `kind`; the adapter knows the whole body.
+
+    Where an entity is named, the field may be left out: `nothing` then stands for each instance.
+    """
 
     field: str
     kind: type
     adapter: TypeAdapter[Body]
+    nothing: Any = None
 
 
-def read(scope: Scope, body: bytes, form: Form) -> tuple[Any, str | None]:
-    """
-    What a body holds to predict, and the output that it asks for.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a body holds to predict, the output that it asks for, and whose instances they are."""
 
-    Raises BadInput for one in another form, HTTPException for one that is not JSON.
-    """
+    instances: list[Any]
+    output: str | None = None
+    entities: Entities | None = None
+
+
+def read_one(scope: Scope, body: bytes, form: Form) -> Asked:
+    """Raises BadInput for a body in another form, HTTPException for one that is not JSON."""
+    document = _document(scope, body)
+    if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
+        return Asked([document[form.field]])
+    checked = _checked(document, form)
+    entities = None if checked.entity_id is None else Entities([checked.entity_id], lambda index: "entity_id")
+    instance = getattr(checked, form.field)
+    if form.field not in checked.model_fields_set:
+        if entities is None:
+            raise BadInput([Problem(form.field, "Field required")])
+        instance = form.nothing
+    return Asked([instance], getattr(checked, "output", None), entities)
+
+
+def read_batch(scope: Scope, body: bytes, form: Form) -> Asked:
+    """As `read_one`, for a list of instances."""
+    document = _document(scope, body)
+    if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
+        return Asked(document[form.field])
+    checked = _checked(document, form)
+    assert isinstance(checked, BatchBody)
+    instances = getattr(checked, form.field)
+    if form.field not in checked.model_fields_set:
+        if checked.entity_ids is None:
+            raise BadInput([Problem(form.field, "Field required")])
+        instances = [form.nothing] * len(checked.entity_ids)
+    return Asked(instances, checked.output, _entities(checked, len(instances), form.field))
+
+
+def _entities(checked: BatchBody, count: int, field: str) -> Entities | None:
+    if checked.entity_ids is None:
+        one = checked.entity_id
+        return None if one is None else Entities([one] * count, lambda index: "entity_id")
+    if checked.entity_id is not None:
+        raise BadInput([Problem("entity_id", "must not be given beside entity_ids")])
+    if len(checked.entity_ids) != count:
+        reason = f"must have one item for each of {field}, {count}, not {len(checked.entity_ids)}"
+        raise BadInput([Problem("entity_ids", reason)])
+    return Entities(checked.entity_ids, lambda index: f"entity_ids[{index}]")
+
+
+def _document(scope: Scope, body: bytes) -> dict[str, Any]:
     content_type = scope["state"]["headers"].get(b"content-type", JSON)
     if content_type != JSON:
         _check_content_type(content_type)
-    document = json_object(body)
-    if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
-        return document[form.field], None
+    return json_object(body)
+
+
+def _checked(document: dict[str, Any], form: Form) -> Body:
     try:
-        checked = form.adapter.validate_python(document)
-        return getattr(checked, form.field), getattr(checked, "output", None)
+        return form.adapter.validate_python(document)
     except ValidationError as error:
         raise BadInput([_problem(detail) for detail in error.errors(include_input=False)]) from None
 
@@ -77,4 +138,5 @@ def _problem(detail: Any) -> Problem:
     if detail["type"] == "extra_forbidden":
         # Its name is the caller's, and no answer repeats input.
         return Problem("body", "has a field that is not known here")
-    return Problem(str(detail["loc"][0]), detail["msg"])
+    field, *index = detail["loc"]
+    return Problem(f"{field}[{index[0]}]" if index else str(field), detail["msg"])

@@ -3,7 +3,7 @@ Our own dialect: /predict, /predict_batch and /predict_sentiment/ of the only mo
 of each version of each model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.api import documentation
 from app.api.deps import Serving
 from app.api.json_bodies import JSON, Form
 from app.api.lean_route import Answering, Endpoint, LeanRoute
+from app.api.native_documentation import described
 from app.api.native_endpoints import (
     FEATURES,
     INSTANCES,
@@ -42,6 +43,7 @@ class Address:
     name: str
     counted_below: str
     shown: bool
+    with_features: bool
 
     @property
     def path(self) -> str:
@@ -52,14 +54,16 @@ class Address:
         return self.counted_below + self.name
 
 
-def add_routes(router: APIRouter, models: ModelStore) -> None:
+def add_routes(router: APIRouter, models: ModelStore, *, with_features: bool = False) -> None:
     """
     The routes of the models, each below the address of its version and, if it is the newest, below that of its name;
     those without a name lead to the only model, or say why not. A router included in another would cost each request.
+
+    The document says that they take less of an entity `with_features`.
     """
     default = models.default
     if default is not None:
-        add_model(router, default.metadata, "")
+        add_model(router, default.metadata, "", with_features=with_features)
         if isinstance(default.metadata.inputs, TextInput):
             add_sentiment(router, default.metadata)
     else:
@@ -72,9 +76,10 @@ def add_routes(router: APIRouter, models: ModelStore) -> None:
         model = held.metadata
         if addressable(model.name) and addressable(model.version):
             if held in newest:
-                add_model(router, model, f"/models/{model.name}", "/models/{name}", shown=default is None)
-            below = f"/models/{model.name}/versions/{model.version}"
-            add_model(router, model, below, "/models/{name}/versions/{version}", shown=held not in newest)
+                below, counted = f"/models/{model.name}", "/models/{name}"
+                add_model(router, model, below, counted, shown=default is None, with_features=with_features)
+            below, counted = f"/models/{model.name}/versions/{model.version}", "/models/{name}/versions/{version}"
+            add_model(router, model, below, counted, shown=held not in newest, with_features=with_features)
 
 
 def add_index(router: APIRouter, models: ModelStore) -> None:
@@ -101,24 +106,24 @@ def add_index(router: APIRouter, models: ModelStore) -> None:
     )  # fmt: skip
 
 
-def add_model(router: APIRouter, model: ModelMetadata, below: str, counted_as: str = "", *, shown: bool = True) -> None:
+def add_model(
+    router: APIRouter,
+    model: ModelMetadata,
+    below: str,
+    counted_below: str = "",
+    *,
+    shown: bool = True,
+    with_features: bool = False,
+) -> None:
     """Two routes; those not `shown` are in the document under another address."""
     text = isinstance(model.inputs, TextInput)
-    add(router, model, Address(below, "/predict", counted_as, shown), TEXT if text else FEATURES, one=True)
-    add(router, model, Address(below, "/predict_batch", counted_as, shown), TEXTS if text else INSTANCES)
+    one = Address(below, "/predict", counted_below, shown, with_features)
+    add(router, model, one, TEXT if text else FEATURES, one=True)
+    add(router, model, replace(one, name="/predict_batch"), TEXTS if text else INSTANCES)
 
 
 def add(router: APIRouter, model: ModelMetadata, address: Address, form: Form, *, one: bool = False) -> None:
     """A route that takes one instance, or a list of them."""
-    instance = documentation.instance_schema(model.inputs)
-    predictions = documentation.predictions_of(model)
-    many = {"type": "array", "items": instance, "minItems": 1}
-    takes = {
-        form.field: instance if one else many,
-        "entity_id": {"type": ["string", "null"], "maxLength": 256},
-        "output": {"enum": [*model.outputs, None]},
-    }
-    forms = predictions if one else [{"predictions": documentation.listed(predictions)}]
     key = model.name, model.version
     router.add_api_route(
         address.path,
@@ -130,11 +135,7 @@ def add(router: APIRouter, model: ModelMetadata, address: Address, form: Form, *
         name=address.path.strip("/"),
         description="One prediction." if one else "One prediction for each instance, in their order.",
         include_in_schema=address.shown,
-        openapi_extra=documentation.operation(
-            takes=documentation.object_of(takes, optional=frozenset({"entity_id", "output"})),
-            example={form.field: model.inputs.example if one else [model.inputs.example]},
-            gives=documentation.answered(forms),
-        ),
+        openapi_extra=described(model, form, one=one, with_features=address.with_features),
     )
 
 

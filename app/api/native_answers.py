@@ -12,7 +12,13 @@ from app.runtimes.base import ModelMetadata, names_of, unnamed
 
 
 def prediction(answer: Answer, index: int) -> dict[str, Any]:
-    """The answer to instance `index`; `score` is the probability of `label`."""
+    """The answer to instance `index`; `features` is there only where some of its features are defaults."""
+    said = _said(answer, index)
+    return {**said, "features": "default"} if index in answer.defaulted else said
+
+
+def _said(answer: Answer, index: int) -> dict[str, Any]:
+    """`score` is the probability of `label`."""
     if answer.output is not None:
         return {answer.output: answer.value(index)}
     value, model = answer.predictions.values[index], answer.model

@@ -3,30 +3,31 @@
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from starlette.types import Scope
 
 from app.api.deps import Key, caller, serving
-from app.api.json_bodies import Body, Form, OutputBody, read
+from app.api.json_bodies import Asked, BatchBody, Body, Form, OutputBody, read_batch, read_one
 from app.api.lean_route import Answering
 from app.api.native_answers import prediction, signed
+from app.predictor import Answer
 from app.runtimes.base import unnamed
 
 
 class TextBody(OutputBody):
-    text: str
+    text: str = ""
 
 
-class TextsBody(OutputBody):
-    texts: list[Any]
+class TextsBody(BatchBody):
+    texts: list[Any] = Field(default_factory=list)
 
 
 class FeaturesBody(OutputBody):
-    features: Any
+    features: Any = None
 
 
-class InstancesBody(OutputBody):
-    instances: list[Any]
+class InstancesBody(BatchBody):
+    instances: list[Any] = Field(default_factory=list)
 
 
 class ReviewBody(Body):
@@ -35,30 +36,22 @@ class ReviewBody(Body):
 
 TEXT = Form("text", str, TypeAdapter[Body](TextBody))
 TEXTS = Form("texts", list, TypeAdapter[Body](TextsBody))
-FEATURES = Form("features", object, TypeAdapter[Body](FeaturesBody))
-INSTANCES = Form("instances", list, TypeAdapter[Body](InstancesBody))
+FEATURES = Form("features", object, TypeAdapter[Body](FeaturesBody), nothing={})
+INSTANCES = Form("instances", list, TypeAdapter[Body](InstancesBody), nothing={})
 REVIEW = Form("review_text", str, TypeAdapter[Body](ReviewBody))
 
 
 def predict_one(form: Form, model: Key) -> Answering:
-    field = form.field
-
     async def predict(scope: Scope, body: bytes) -> bytes:
-        instance, output = read(scope, body, form)
-        predictor = serving(scope).predictor(model)
-        answer = await predictor.predict([instance], field, caller(scope), listed=False, output=output)
+        answer = await predicted(read_one(scope, body, form), form, model, scope, listed=False)
         return signed(orjson.dumps(prediction(answer, 0)), answer, scope)
 
     return predict
 
 
 def predict_batch(form: Form, model: Key) -> Answering:
-    field = form.field
-
     async def predict(scope: Scope, body: bytes) -> bytes:
-        instances, output = read(scope, body, form)
-        predictor = serving(scope).predictor(model)
-        answer = await predictor.predict(instances, field, caller(scope), listed=True, output=output)
+        answer = await predicted(read_batch(scope, body, form), form, model, scope, listed=True)
         predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
         return signed(orjson.dumps({"predictions": predictions}), answer, scope)
 
@@ -67,9 +60,14 @@ def predict_batch(form: Form, model: Key) -> Answering:
 
 def predict_sentiment(model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
-        text, _ = read(scope, body, REVIEW)
-        predictor = serving(scope).predictor(model)
-        answer = await predictor.predict([text], REVIEW.field, caller(scope), listed=False)
+        answer = await predicted(read_one(scope, body, REVIEW), REVIEW, model, scope, listed=False)
         return orjson.dumps({"sentiment": unnamed(answer.predictions.values[0])})
 
     return predict
+
+
+async def predicted(asked: Asked, form: Form, model: Key, scope: Scope, *, listed: bool) -> Answer:
+    predictor = serving(scope).predictor(model)
+    return await predictor.predict(
+        asked.instances, form.field, caller(scope), listed=listed, output=asked.output, entities=asked.entities
+    )

@@ -34,6 +34,12 @@ ERRORS: dict[type[errors.ForkcastError], errors.ForkcastError] = {
     errors.ControlBusy: errors.ControlBusy(),
     errors.NoTensor: errors.NoTensor(),
     errors.InferenceFailed: errors.InferenceFailed(),
+    errors.FeaturesUnavailable: errors.FeaturesUnavailable(),
+    errors.UnknownEntity: errors.UnknownEntity(["entity_id"]),
+    errors.JobsUnavailable: errors.JobsUnavailable(),
+    errors.QueueFull: errors.QueueFull(7),
+    errors.IdempotencyKeyReused: errors.IdempotencyKeyReused(),
+    errors.UnknownJob: errors.UnknownJob(),
 }
 # Of the native dialect, and of those of others where they differ.
 STATUSES = {
@@ -42,9 +48,14 @@ STATUSES = {
     errors.DeadlineExceeded: (504, 504), errors.CallerLeft: (499, 499), errors.UnknownModel: (404, 404),
     errors.NoApiKey: (401, 401), errors.Forbidden: (403, 403), errors.ModelNotChanged: (409, 400),
     errors.ControlBusy: (503, 503),
-    errors.NoTensor: (501, 501), errors.InferenceFailed: (500, 500),
+    errors.NoTensor: (501, 501), errors.InferenceFailed: (500, 500), errors.FeaturesUnavailable: (503, 503),
+    errors.UnknownEntity: (404, 404), errors.JobsUnavailable: (503, 503), errors.QueueFull: (503, 503),
+    errors.IdempotencyKeyReused: (422, 422), errors.UnknownJob: (404, 404),
 }  # fmt: skip
-RETRIED = (errors.ModelNotReady, errors.Overloaded, errors.ControlBusy)
+RETRIED = (
+    errors.ModelNotReady, errors.Overloaded, errors.ControlBusy, errors.FeaturesUnavailable, errors.JobsUnavailable,
+    errors.QueueFull,
+)  # fmt: skip
 
 
 def scope_of(path: str) -> Scope:
