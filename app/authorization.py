@@ -17,7 +17,11 @@ BEARER = b"bearer "
 
 
 class Authorization:
-    """Puts the scopes of the caller's key in `scope["state"]["scopes"]`; whoever predicts needs `predict`."""
+    """
+    Puts the scopes of the caller's key in `scope["state"]["scopes"]`, and its name in `["key"]`.
+
+    Whoever predicts needs `predict`.
+    """
 
     def __init__(self, app: ASGIApp, *, keys: ApiKeys) -> None:
         self.app = app
@@ -25,12 +29,14 @@ class Authorization:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scopes = self._keys.scopes(presented(scope["state"]["headers"]))
+            shown = presented(scope["state"]["headers"])
+            scopes = self._keys.scopes(shown)
             refused = self._refusal(scope["path"], scopes)
             if refused is not None:
                 await answer(refused, scope)(scope, receive, send)
                 return
             scope["state"]["scopes"] = scopes or frozenset()
+            scope["state"]["key"] = "" if scopes is None else name_of(shown)
         await self.app(scope, receive, send)
 
     def _refusal(self, path: str, scopes: frozenset[str] | None) -> ForkcastError | None:
@@ -50,6 +56,11 @@ def presented(headers: Mapping[bytes, bytes]) -> str | None:
             return None
         given = authorization[len(BEARER) :].strip()
     return given.decode("latin-1")
+
+
+def name_of(shown: str | None) -> str:
+    """Of a key that there is; empty without one."""
+    return (shown or "").partition(".")[0]
 
 
 def require(scope: Scope, wanted: str) -> None:

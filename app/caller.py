@@ -16,10 +16,16 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`deadline` is in seconds of the monotonic clock; `has_left` says whether the connection is gone."""
+    """
+    `deadline` is in seconds of the monotonic clock; `has_left` says whether the connection is gone.
+
+    `key` is the name of its API key, empty without keys.
+    """
 
     deadline: float = math.inf
     has_left: Callable[[], bool] = never
+    request_id: str = ""
+    key: str = ""
 
     def refusal(self, seconds: float = 0.0) -> ForkcastError | None:
         """Why there is no use in an answer that takes so many seconds yet; what it says is counted as acted upon."""

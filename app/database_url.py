@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 
-def database_url(given: str) -> URL:
+def database_url(given: str | URL) -> URL:
     """
     Of SQLite or PostgreSQL; libpq's `sslmode` is told to asyncpg in its own word.
 

@@ -19,6 +19,7 @@ ForkcastError
 ├── InferenceFailed     the runtime raised; the cause is chained
 ├── FeaturesUnavailable the feature store did not answer in time, or not as it should
 ├── UnknownEntity       the feature store has nothing of what the caller names
+├── NotLogged           predicted, and not answered: there was no room in the prediction log in time
 ├── JobsUnavailable     the store of background jobs did not answer in time
 ├── QueueFull           as many background jobs wait as may
 ├── IdempotencyKeyReused  the key came before, with another request
@@ -57,7 +58,7 @@ class Refusal(IntEnum):
     CRASHED = 10
     """The process that proved it ended before its answer."""
     TERMS = 11
-    """The blocked terms or the API keys cannot be read."""
+    """The blocked terms or the API keys cannot be read, or the prediction log has no place."""
     ABANDONED = 12
     """The server was told to stop meanwhile."""
     FAULT = 13
@@ -186,6 +187,11 @@ class UnknownEntity(ForkcastError):
     def __init__(self, fields: Sequence[str]) -> None:
         self.problems = tuple(Problem(field, "is not known to the feature store") for field in fields)
         super().__init__("; ".join(f"{problem.field}: {problem.reason}" for problem in self.problems))
+
+
+class NotLogged(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The prediction could not be logged in time, and is not answered unlogged")
 
 
 class JobsUnavailable(ForkcastError):

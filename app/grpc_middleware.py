@@ -12,8 +12,7 @@ from app import metrics
 from app.admission import Gate
 from app.api.error_responses import grpc_refusal
 from app.api_keys import ApiKeys
-from app.authorization import presented
-from app.caller import Caller
+from app.authorization import name_of, presented
 from app.errors import Forbidden, NoApiKey, Overloaded
 from app.grpc_calls import Call, Code, Refused, Service
 
@@ -62,11 +61,13 @@ class CallAuthorization:
 
     async def __call__(self, call: Call) -> bytes | Refused:
         if call.path not in self._open:
-            scopes = self._keys.scopes(presented(call.headers))
+            shown = presented(call.headers)
+            scopes = self._keys.scopes(shown)
             if scopes is None:
                 return grpc_refusal(NoApiKey(), call.request_id)
             if "predict" not in scopes:
                 return grpc_refusal(Forbidden("predict"), call.request_id)
+            call = replace(call, caller=replace(call.caller, key=name_of(shown)))
         return await self._service(call)
 
 
@@ -89,7 +90,8 @@ class CallAdmission:
         except Overloaded as error:
             return grpc_refusal(error, call.request_id)
         call.at_end(self._gate.leave)
-        return await self._service(replace(call, caller=Caller(deadline, call.caller.has_left)))
+        caller = replace(call.caller, deadline=deadline, request_id=call.request_id)
+        return await self._service(replace(call, caller=caller))
 
 
 def assemble(

@@ -1,6 +1,7 @@
 """The composition root of a serving worker."""
 
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
@@ -30,28 +31,24 @@ from app.api.deps import Serving
 from app.api.lean_route import Shortcut
 from app.api_keys import ApiKeys, read_keys
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
+from app.ending import Ending
 from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
 from app.execution import Executor, Inline, Threads
-from app.features import Source, make_provision
-from app.features.defaults import read_defaults
-from app.features.joining import Policy
-from app.features.provision import NoProvision, Provision
-from app.features.shapes import shape_of
 from app.loading import load_models
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
-from app.settings import Settings
+from app.settings import GRACE_SECONDS, Settings
+from app.surroundings import NOTHING_AROUND, Surroundings, make_surroundings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
 # interpreter's lock got half of its work done while the loop refused ten times the capacity. The pool of the mode
 # `threads` keeps Python's: it is what is compared with.
 SWITCH_SECONDS = 0.001
 DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
-WITHOUT_FEATURES = NoProvision()
 INVOCATIONS = {"mlflow": mlflow_scoring, "sagemaker": sagemaker}
 log = structlog.stdlib.get_logger("forkcast")
 MakeGrpc = Callable[[Serving], Any]
@@ -106,7 +103,7 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
         description=describe(models),
         version=models.version or "0",
         lifespan=make_lifespan(
-            settings, models, content_filter, pace, make_grpc(settings, gate, keys), make_features(settings, models)
+            settings, models, content_filter, pace, make_grpc(settings, gate, keys), make_surroundings(settings, models)
         ),
         openapi_url=None,
         redirect_slashes=False,
@@ -143,31 +140,6 @@ def make_grpc(settings: Settings, gate: Gate, keys: ApiKeys | None) -> MakeGrpc 
     return partial(connections, gate=gate, keys=keys, access_log=settings.access_log == "on")
 
 
-def make_features(settings: Settings, models: ModelStore) -> Provision:
-    """What opens nothing before it is asked, so that it is made before the fork; raises ValueError or OSError."""
-    if settings.features_url is None:
-        return WITHOUT_FEATURES
-    source = Source(
-        url=settings.features_url.get_secret_value(),
-        named=settings.features_source,
-        key=settings.features_key,
-        key_type=settings.features_key_type,
-        attempts=settings.features_attempts,
-        connections=settings.features_connections,
-        timeout_seconds=settings.features_timeout_seconds,
-        most_bytes=settings.features_max_bytes,
-    )
-    shapes = [shape_of(held.metadata.inputs) for held in models]
-    path = settings.features_defaults_file
-    policy = Policy(
-        timeout_seconds=settings.features_timeout_seconds,
-        on_unknown=settings.features_on_unknown,
-        on_failure=settings.features_on_failure,
-        defaults={} if path is None else read_defaults(path, shapes),
-    )
-    return make_provision(source, policy)
-
-
 def make_content_filter(settings: Settings) -> ContentFilter:
     """Predictions are screened only by `all`; prompts of text generation by `generate` too."""
     if settings.content_filter != "all":
@@ -198,18 +170,19 @@ def make_lifespan(
     content_filter: ContentFilter,
     pace: Pace,
     grpc: MakeGrpc | None,
-    features: Provision,
+    around: Surroundings,
 ) -> Lifespan:
     """What each worker does of its own: its executor, its warm-up, its readiness."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        ending = Ending()
         executor = make_executor(settings, models, pace)
         if settings.execution == "microbatch":
             sys.setswitchinterval(SWITCH_SECONDS)
 
         try:
-            part = warm(settings, models, executor, content_filter, features)
+            part = warm(settings, models, executor, content_filter, around)
         except ModelNotReady as error:
             log.critical("model not ready", reason=error.reason)
             if settings.on_load_failure == "exit":
@@ -217,12 +190,14 @@ def make_lifespan(
             part = Serving({}, None)
         if part.predictors:
             tell_metrics(models)
-            await features.open(models.newest[0].metadata.inputs)
             await native.rehearse(Shortcut(app), part, models)
-        yield {"serving": part, "version": models.version if part.predictors else "", "grpc": grpc and grpc(part)}
+        await around.open(models)
+        version = models.version if part.predictors else ""
         try:
-            await features.close()
+            yield {"serving": part, "version": version, "grpc": grpc and grpc(part), "ending": ending}
         finally:
+            by = min(ending.by, time.monotonic() + settings.request_timeout_seconds + GRACE_SECONDS)
+            await around.close(by)
             executor.close()
 
     return lifespan
@@ -233,7 +208,7 @@ def warm(
     models: ModelStore,
     executor: Executor,
     content_filter: ContentFilter,
-    features: Provision = WITHOUT_FEATURES,
+    around: Surroundings = NOTHING_AROUND,
 ) -> Serving:
     """A worker's parts once each of its models has predicted; raises ModelNotReady where one cannot."""
     if not models.loaded:
@@ -244,8 +219,9 @@ def warm(
             runtime=held.current,
             executor=executor,
             content_filter=content_filter,
-            features=features.of_model(held.metadata.inputs),
             most_rows=settings.max_rows,
+            features=around.features.of_model(held.metadata.inputs),
+            prediction_log=around.prediction_log,
         )
         predictor.warm_up()
         predictors[held.metadata.name, held.metadata.version] = predictor

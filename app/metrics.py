@@ -74,6 +74,9 @@ FEATURE_BREAKER = Gauge(
     "Workers that let the feature store alone for a while.",
     multiprocess_mode="livesum",
 )
+LOG_RECORDS = Counter(
+    "forkcast_prediction_log_records_total", "Records of the prediction log, by what became of them.", ["outcome"]
+)
 MODEL_INFO = Gauge(
     "forkcast_model_info", "1 for the model that is served.",
     ["model", "version", "sha256", "runtime", "acceleration"], multiprocess_mode="livemax",
@@ -176,7 +179,7 @@ def become(slot: int) -> None:
     global _identity
     _identity = str(slot)
     Cell.become(_identity, FOLDER)
-    for bound in (of_model, of_request, of_call, cache_lookups, in_flight, worker_requests):
+    for bound in (of_model, of_request, of_call, cache_lookups, prediction_log_records, in_flight, worker_requests):
         bound.cache_clear()
 
 
@@ -196,6 +199,16 @@ def cache_lookups(outcome: Literal["hit", "miss"]) -> Tally:
     """Instances that the cache knew, or did not; first called after the fork."""
     CACHE_LOOKUPS.labels(outcome)
     return Tally(Cell.of("forkcast_prediction_cache_lookups_total", outcome))
+
+
+LogOutcome = Literal["written", "dropped", "failed"]
+
+
+@cache
+def prediction_log_records(outcome: LogOutcome) -> Tally:
+    """Records that were written, found no room or no time, or could not be written; first called after the fork."""
+    LOG_RECORDS.labels(outcome)
+    return Tally(Cell.of("forkcast_prediction_log_records_total", outcome))
 
 
 @cache

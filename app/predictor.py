@@ -1,6 +1,7 @@
 """The life of one request, in order."""
 
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from app.errors import BadInput, ModelNotReady, Problem, Refusal, RefusedByModel
 from app.execution import Executor, watched
 from app.features.joining import NOBODY, Entities, Features
 from app.instances import Array, Instances
+from app.prediction_log.base import PredictionLog
 from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value, unnamed
 from app.runtimes.output import OutputRuntime
 from app.runtimes.parametrized import WithParameters
@@ -65,12 +67,14 @@ class Predictor:
         content_filter: ContentFilter,
         most_rows: int,
         features: Features,
+        prediction_log: PredictionLog,
     ) -> None:
         self._runtime = runtime
         self._executor = executor
         self._content_filter = content_filter
         self._most_rows = most_rows
         self._features = features
+        self._prediction_log = prediction_log
         # What no prediction has in it.
         self._computed: dict[Output, OutputRuntime] = {}
 
@@ -96,8 +100,9 @@ class Predictor:
         its own. What instances lack of their `entities` is fetched.
 
         Raises BadInput, UnknownEntity, FeaturesUnavailable, RefusedByModel, ContentRejected, DeadlineExceeded,
-        CallerLeft or InferenceFailed.
+        CallerLeft, InferenceFailed or NotLogged.
         """
+        began = time.perf_counter()
 
         def at(index: int) -> str:
             return f"{field}[{index}]" if listed else field
@@ -107,12 +112,15 @@ class Predictor:
         joined = await self._features.joined(instances, entities, at, caller)
         rows = runtime.metadata.inputs.block(joined.instances, at)
         self._content_filter.check(block.texts(rows))
-        if output is None:
-            asked = WithParameters(runtime, parameters) if parameters else runtime
-            predictions = await self._executor.run(asked, rows, caller)
-            return Answer(runtime.metadata, predictions, defaulted=joined.defaulted)
-        known = self._known_output(output, len(instances), "output")
-        predictions = await self._executor.run(self._computed.get(known, runtime), rows, caller)
+        known = None if output is None else self._known_output(output, len(instances), "output")
+        asked = runtime if known is None else self._computed.get(known, runtime)
+        if known is None and parameters:
+            asked = WithParameters(runtime, parameters)
+        predictions = await self._executor.run(asked, rows, caller)
+        await self._prediction_log.keep(
+            caller, runtime.metadata, asked=joined.instances, block=rows, predicted={known or "predict": predictions},
+            began=began, parameters=parameters, entity_ids=None if entities is None else entities.ids,
+        )  # fmt: skip
         return Answer(runtime.metadata, predictions, known, joined.defaulted)
 
     async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str], caller: Caller) -> list[Answer]:
@@ -121,6 +129,7 @@ class Predictor:
 
         What one prediction has, its label and its probabilities, is predicted once.
         """
+        began = time.perf_counter()
         self.check_count(len(tensors[0].values), tensors[0].at)
         runtime = self._runtime
         rows = block_of(runtime.metadata.inputs, tensors)
@@ -130,12 +139,17 @@ class Predictor:
         count = block.count(rows)
         known = [self._known_output(each, count, f"outputs[{index}].name") for index, each in enumerate(outputs)]
         computing = list(dict.fromkeys(self._computed.get(each, runtime) for each in known))
+        asked = self._prediction_log.frozen(rows)
         # One may change in its place what it is given.
         blocks = [rows, *(block.copied(rows) for _ in computing[1:])]
         predicted = {
             each: await self._run(each, own, caller) for each, own in zip(computing, reversed(blocks), strict=True)
         }
-        return [Answer(runtime.metadata, predicted[self._computed.get(each, runtime)], each) for each in known]
+        answers = {each: predicted[self._computed.get(each, runtime)] for each in known}
+        await self._prediction_log.keep(
+            caller, runtime.metadata, asked=asked, block=rows, predicted=answers, began=began
+        )
+        return [Answer(runtime.metadata, answers[each], each) for each in known]
 
     async def _run(self, runtime: Runtime, rows: Instances, caller: Caller) -> Predictions:
         """A model that would change in its place what belongs to the request's bytes is given a copy."""

@@ -180,11 +180,29 @@ class Settings(BaseSettings):
     features_defaults_file: Path | None = None
     """JSON object of columns and their default values, for the two settings above."""
 
-    prediction_log_url: NotAvailable = None
-    """Where predictions are logged; not available yet."""
+    prediction_log_url: SecretStr | None = None
+    """Where predictions are logged: a file:, sqlite:, postgresql:, redis: or rediss: URL; unset: nowhere."""
 
-    prediction_log_on_full: Annotated[Literal["drop", "block"], only("drop")] = "drop"
-    """What a full prediction log does; not available yet."""
+    prediction_log_on_full: Literal["drop", "block"] = "drop"
+    """When the log's queue is full: drop the record, or have its request wait, and after its deadline answer it 503."""
+
+    prediction_log_instances: Literal["full", "hash", "none"] = "full"
+    """What is logged of a request's instances: their values, the sha256 of their JSON, or nothing."""
+
+    prediction_log_queue: int = Field(default=10_000, ge=1, le=10_000_000)
+    """Records that wait in one worker until they are written, at most."""
+
+    prediction_log_queue_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    """Memory of one worker that these may take, about; a single record may take more."""
+
+    prediction_log_flush_seconds: float = Field(default=1.0, ge=0.01, le=60)
+    """Within so many seconds records are written; a worker that is killed loses those of as many."""
+
+    prediction_log_max_bytes: int = Field(default=100 * 2**20, ge=2**20)
+    """Bytes of a file of the prediction log, at most; then another one is begun."""
+
+    prediction_log_files: int = Field(default=10, ge=1, le=1000)
+    """Files of the prediction log that are kept beside the one that each worker writes to, the oldest deleted first."""
 
     jobs_url: NotAvailable = None
     """Queue of background jobs; not available yet."""

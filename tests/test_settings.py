@@ -174,6 +174,15 @@ def test_check_config_shows_each_setting_with_its_source_and_what_will_start(
     assert any(line.startswith("memory this process may use: ") for line in shown)
 
 
+def test_check_config_shows_no_password(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKCAST_PREDICTION_LOG_URL", "postgresql://user:SECRET@host/db")
+
+    shown = lines(load_settings(env_file), sources(env_file))
+
+    assert any(line.split() == ["FORKCAST_PREDICTION_LOG_URL", "set", "environment"] for line in shown)
+    assert "SECRET" not in str(shown)
+
+
 def test_grpc_goes_with_balanced_accept_alone(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORKCAST_GRPC_PORT", "8002")
     assert load_settings(env_file).ports == [8000, 8001, 8002]

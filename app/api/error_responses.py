@@ -59,6 +59,7 @@ STATUS: Mapping[type[errors.ForkcastError], Status] = {
     errors.InferenceFailed: same(500, Code.INTERNAL),
     errors.FeaturesUnavailable: same(503, Code.UNAVAILABLE),
     errors.UnknownEntity: same(404, Code.NOT_FOUND),
+    errors.NotLogged: same(503, Code.UNAVAILABLE),
     errors.JobsUnavailable: same(503, Code.UNAVAILABLE),
     errors.QueueFull: same(503, Code.UNAVAILABLE),
     errors.IdempotencyKeyReused: same(422, Code.INVALID_ARGUMENT),

@@ -16,6 +16,7 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from app import metrics
+from app.ending import Ending
 from app.processes.accept import BalancedAccept, Peers
 from app.processes.connection import Connection
 from app.processes.desk import Desk, Held, Limits
@@ -29,6 +30,8 @@ log = structlog.stdlib.get_logger("forkcast")
 # How long a leaving worker keeps an idle connection, so that a client that is about to use it gets an answer.
 LINGER_SECONDS = 2.0
 STEP_SECONDS = 0.02
+# Of the time for the drain, what is left for the end of the process itself.
+END_SECONDS = 1.0
 # A successor that dies at its boot is replaced by the arbiter well within this.
 REPLACED_SECONDS = 0.5
 
@@ -77,6 +80,9 @@ class Engine(Server):
         """Go on until the successors are there, answer what came, close what is idle, and end within the time."""
         await self._until_successors_are_ready()
         limit = time.monotonic() + self._graceful_seconds
+        ending: Ending | None = self.lifespan.state.get("ending")
+        if ending is not None:
+            ending.by = limit - END_SECONDS
         self._stop_accepting(sockets)
         await self._drain(limit)
         self.config.timeout_graceful_shutdown = max(0, round(limit - time.monotonic()))

@@ -45,7 +45,12 @@ async def alive(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
 async def started(app: ASGIApp) -> AsyncIterator[Post]:
     """What posts JSON to `app` while it is alive."""
     async with alive(app) as state:
-        yield partial(_post, app, state)
+        yield posting(app, state)
+
+
+def posting(app: ASGIApp, state: dict[str, Any]) -> Post:
+    """What posts JSON to `app`, which is alive."""
+    return partial(_post, app, state)
 
 
 async def _post(app: ASGIApp, state: dict[str, Any], path: str, body: bytes, headers: Headers = JSON) -> Answer:

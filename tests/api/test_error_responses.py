@@ -33,6 +33,7 @@ ERRORS: dict[type[errors.ForkcastError], errors.ForkcastError] = {
     errors.ModelNotChanged: errors.ModelNotChanged("it is the only one"),
     errors.ControlBusy: errors.ControlBusy(),
     errors.NoTensor: errors.NoTensor(),
+    errors.NotLogged: errors.NotLogged(),
     errors.InferenceFailed: errors.InferenceFailed(),
     errors.FeaturesUnavailable: errors.FeaturesUnavailable(),
     errors.UnknownEntity: errors.UnknownEntity(["entity_id"]),
@@ -47,14 +48,14 @@ STATUSES = {
     errors.ContentRejected: (400, 400), errors.ModelNotReady: (503, 503), errors.Overloaded: (503, 503),
     errors.DeadlineExceeded: (504, 504), errors.CallerLeft: (499, 499), errors.UnknownModel: (404, 404),
     errors.NoApiKey: (401, 401), errors.Forbidden: (403, 403), errors.ModelNotChanged: (409, 400),
-    errors.ControlBusy: (503, 503),
+    errors.ControlBusy: (503, 503), errors.NotLogged: (503, 503),
     errors.NoTensor: (501, 501), errors.InferenceFailed: (500, 500), errors.FeaturesUnavailable: (503, 503),
     errors.UnknownEntity: (404, 404), errors.JobsUnavailable: (503, 503), errors.QueueFull: (503, 503),
     errors.IdempotencyKeyReused: (422, 422), errors.UnknownJob: (404, 404),
 }  # fmt: skip
 RETRIED = (
     errors.ModelNotReady, errors.Overloaded, errors.ControlBusy, errors.FeaturesUnavailable, errors.JobsUnavailable,
-    errors.QueueFull,
+    errors.QueueFull, errors.NotLogged,
 )  # fmt: skip
 
 

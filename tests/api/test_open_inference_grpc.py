@@ -39,9 +39,9 @@ CODES = {
     errors.Forbidden: Code.PERMISSION_DENIED, errors.ModelNotChanged: Code.FAILED_PRECONDITION,
     errors.ControlBusy: Code.UNAVAILABLE, errors.NoTensor: Code.UNIMPLEMENTED,
     errors.InferenceFailed: Code.INTERNAL, errors.FeaturesUnavailable: Code.UNAVAILABLE,
-    errors.UnknownEntity: Code.NOT_FOUND, errors.JobsUnavailable: Code.UNAVAILABLE,
-    errors.QueueFull: Code.UNAVAILABLE, errors.IdempotencyKeyReused: Code.INVALID_ARGUMENT,
-    errors.UnknownJob: Code.NOT_FOUND,
+    errors.UnknownEntity: Code.NOT_FOUND, errors.NotLogged: Code.UNAVAILABLE,
+    errors.JobsUnavailable: Code.UNAVAILABLE, errors.QueueFull: Code.UNAVAILABLE,
+    errors.IdempotencyKeyReused: Code.INVALID_ARGUMENT, errors.UnknownJob: Code.NOT_FOUND,
 }  # fmt: skip
 
 

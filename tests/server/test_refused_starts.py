@@ -83,6 +83,7 @@ def refusals(
         "pinned": {"MODEL_URI": str(unloaded_trap), "FORKCAST_MODEL_SHA256": "0" * 64},
         "misspelt": {"MODEL_URI": str(text_model), "FORKCAST_EXECUTON": "threads"},
         "golden": {"MODEL_URI": str(unlike_its_goldens)},
+        "log": {"MODEL_URI": str(text_model), "FORKCAST_PREDICTION_LOG_URL": "file:///dev/null/predictions.jsonl"},
     }
     return all_refused(project, folder, wanted)
 
@@ -140,6 +141,15 @@ def test_a_model_that_answers_otherwise_than_when_it_was_trained_stops_the_start
     assert refusal.status
     assert "Traceback" not in refusal.log
     assert refusal.critical["reason"] == "the model answers another label than when it was trained"
+
+
+def test_a_prediction_log_that_cannot_be_is_named_in_the_last_line(refusals: dict[str, Refusal]) -> None:
+    refusal = refusals["log"]
+
+    assert refusal.status == 1
+    assert refusal.critical == refusal.events[-1]
+    assert "FORKCAST_PREDICTION_LOG_URL with file: " in refusal.critical["reason"]
+    assert "/dev/null" in refusal.critical["reason"]
 
 
 def test_a_server_may_start_without_its_model_and_say_that_it_is_not_ready(
