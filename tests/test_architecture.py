@@ -32,7 +32,7 @@ ONLY_IN = {
     "yaml": ["runtimes/mlmodel.py"],
     "mlflow": ["runtimes/pyfunc_impl.py", "runtimes/mlflow_store.py"],
     "sqlalchemy": ["database_url.py", "features/sql_impl.py", "prediction_log/sql_impl.py"],
-    "redis": ["features/redis_impl.py", "prediction_log/redis_impl.py"],
+    "redis": ["jobs/redis_", "features/redis_impl.py", "prediction_log/redis_impl.py"],
     "aiohttp": ["features/http_impl.py"],
     "stamina": ["features/guarded.py", "features/__init__.py"],
     "treelite": ["runtimes/acceleration/treelite_sums.py"],

@@ -1,10 +1,14 @@
 """The contract of a queue of background jobs, whatever keeps them."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+STATUSES: tuple[Status, ...] = ("queued", "running", "succeeded", "failed", "cancelled")
+ENDED: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +16,10 @@ class Terms:
     """
     What a queue holds jobs to.
 
-    A job that nobody has claimed counts against `most_queued`. A claim that is not renewed for `lease_seconds` is over,
-    and the job is claimed again, `most_attempts` times in all, each `backoff_seconds` later than the one before and
-    twice that later than the next. What became of a job is forgotten `result_seconds` after its end.
+    A job that is queued, even one that waits for its backoff, counts against `most_queued`. A claim that is not renewed
+    for `lease_seconds` is over, and the job may be claimed again at once. After a failed attempt it may be claimed
+    again `backoff_seconds` later, after the next one twice that later, and so on; there are `most_attempts` in all.
+    What became of a job is forgotten `result_seconds` after its end. All who share a store have the same terms.
     """
 
     most_queued: int
@@ -22,6 +27,15 @@ class Terms:
     lease_seconds: float
     backoff_seconds: float
     result_seconds: float
+
+    def wait_after(self, attempt: int) -> float:
+        """Seconds from the end of that attempt, the first being 1, to the next."""
+        return float(self.backoff_seconds * 2 ** (attempt - 1))
+
+    @property
+    def ran_out(self) -> str:
+        """What is told of a job whose last claim ran out."""
+        return f"The last of {self.most_attempts} attempts came to no end: its consumer stopped or hung"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +54,20 @@ class Order:
     payload: bytes
     idempotency_key: str | None = None
 
+    def digest(self) -> bytes:
+        """Of what is asked, as its key may come again only with the same; takes a while where that is large."""
+        head = json.dumps([self.kind, self.model, self.version]).encode()
+        return hashlib.sha256(head + b"\n" + self.payload).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """
     What is known of a job; times are seconds since the epoch.
 
-    `done` of `total` instances have been predicted in the present attempt. `result` is the body of the synchronous
-    twin's answer; `error` says in words for its owner why there is none.
+    `done` of `total` instances have been predicted in the present attempt, which began at `started`; a job that is
+    queued has none. `result` is the body of the synchronous twin's answer; of a job that failed, `error` says in words
+    for its owner why there is none. `attempts` are those that count: none that was released.
     """
 
     id: str
@@ -65,11 +85,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run a job, for as long as it is renewed; `attempt`, from 1 on, is its fencing token."""
+    """
+    The right to run a job, for as long as it is renewed.
+
+    `attempt` counts from 1 on, and again after a replay; a released one does not count. `token` fences: a job never
+    gives the same one twice.
+    """
 
     id: str
     order: Order
     attempt: int
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +110,20 @@ class JobQueue(Protocol):
     """
     At-least-once: a job that `enqueue` has answered survives any process that is killed, and the store's own restart.
 
-    Exactly one result: what is told of a claim that is no longer the job's changes nothing, and answers False. Any
-    method raises JobsUnavailable where the store cannot be reached in time; it may be called again.
+    Exactly one result: what is told of a claim that is no longer the job's changes nothing, and answers False. A claim
+    whose lease is over is the job's until the job is claimed again, is cancelled or has ended.
+
+    Any method raises JobsUnavailable where the store cannot be reached in time; it may be called again. Whether that
+    call changed anything is then unknown: an order with an idempotency key may come again, and what a lost claim holds
+    comes back when its lease is over. A queue may be made before a fork: it is opened at the first call in a process.
     """
 
     async def enqueue(self, order: Order) -> Job:
         """
-        Durable once it returns; a known idempotency key gives the job that it gave first.
+        Durable once it returns; a known idempotency key gives the job that it gave first, also where the queue is full.
 
-        Raises QueueFull, and IdempotencyKeyReused where the key came with another order.
+        A key is known as long as its job is. Raises QueueFull, and IdempotencyKeyReused where the key came with another
+        order.
         """
         ...
 
@@ -108,7 +139,9 @@ class JobQueue(Protocol):
         """
         The job that has waited for longest, or None after so many seconds without one.
 
-        A job whose last claim of `most_attempts` ran out becomes failed here, and is not claimed.
+        Before those that wait come those that are released or whose lease is over; a job comes to the end of the queue
+        when its backoff is over. A job whose last claim of `most_attempts` ran out becomes failed here, and is not
+        claimed. Cancelled, it holds nothing: what it had claimed is released.
         """
         ...
 
@@ -123,7 +156,7 @@ class JobQueue(Protocol):
         ...
 
     async def release(self, claim: Claim) -> bool:
-        """The job is queued anew at once and first of all, and the attempt does not count: its consumer is stopped."""
+        """Its consumer is stopped: the job is queued anew, before those that wait, and the attempt does not count."""
         ...
 
     async def counts(self) -> Counts: ...
@@ -137,7 +170,7 @@ class JobQueue(Protocol):
         ...
 
     async def replay(self, job_id: str) -> bool:
-        """A failed job is queued anew with all its attempts; False where there is no such job."""
+        """A failed job is queued anew with all its attempts, even if the queue is full; False where it is none."""
         ...
 
     async def close(self) -> None: ...
