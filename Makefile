@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # Each has an environment of its own, for none can share one with another.
 PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config test test-deploy test-load test-peers test-clients check lint types readme protobuf bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config consume jobs-dead jobs-replay test test-jobs test-deploy test-load test-peers test-clients check lint types readme protobuf bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -12,7 +12,10 @@ help: ## list these commands
 # The settings in a file, as `make tune` writes one, are put over those of the environment.
 WITH_ENV_FILE = $(if $(ENV_FILE),[ -r "$(ENV_FILE)" ] || { echo "make: there is no file $(ENV_FILE)" >&2; exit 1; }; set -a; . "$$(readlink -f "$(ENV_FILE)")"; set +a;)
 
-serve: .venv/.installed ## serve MODEL_URI, or the default model, on HOST and PORT; with the settings in ENV_FILE, if given
+# With what jobs in Redis need, if they are there.
+OF_JOBS = $(if $(filter redis% unix%,$(FORKCAST_JOBS_URL)),.venv/.installed-stores)
+
+serve: .venv/.installed $(OF_JOBS) ## serve MODEL_URI, or the default model, on HOST and PORT; with the settings in ENV_FILE, if given
 	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.demo --if-needed
 	@$(WITH_ENV_FILE) [ -n "$$WEB_CONCURRENCY" ] || unset WEB_CONCURRENCY; exec $(PYTHON_RUN) -m gunicorn -c gunicorn.conf.py
 
@@ -29,11 +32,25 @@ train: .venv/.installed ## train on your own file: DATA=reviews.csv, or DATA=tab
 	@test -n "$(DATA)" || { echo "make: say which file: make train DATA=reviews.csv" >&2; exit 1; }
 	@$(PYTHON_RUN) -m app.training --data "$(DATA)" $(if $(TARGET),--target "$(TARGET)") $(if $(OUT),--out "$(OUT)")
 
+consume: .venv/.installed $(OF_JOBS) ## run the background jobs of FORKCAST_JOBS_URL with MODEL_URI, in a process of its own (ENV_FILE as for serve)
+	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.demo --if-needed
+	@$(WITH_ENV_FILE) exec $(PYTHON_RUN) -m app.consumer
+
+jobs-dead: .venv/.installed ## list the background jobs that failed, and why
+	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.consumer --dead
+
+jobs-replay: .venv/.installed ## queue background jobs that failed again: JOB=id, or JOB=all
+	@test -n "$(JOB)" || { echo "make: say which: make jobs-replay JOB=all, or an id that make jobs-dead lists" >&2; exit 1; }
+	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.consumer --replay "$(JOB)"
+
 check-config: .venv/.installed ## print the settings in force, their source, and what will be started (ENV_FILE as for serve)
 	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.check_config
 
 test: .venv/.installed-dev ## run all tests
 	@$(PYTHON_RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+
+test-jobs: .venv/.installed-dev ## kill who runs 1,000 background jobs again and again, and Redis too: is each done once? (minutes; needs redis-server)
+	@$(PYTHON_RUN) -m pytest -q -rs -s tests/server/under_fire/test_*.py
 
 test-deploy: .venv/.installed-dev ## run the tests of deploy/, which need systemd-analyze, prometheus and promtool
 	@$(PYTHON_RUN) -m pytest -q -rs tests/deploy
@@ -133,13 +150,17 @@ clean: ## remove the virtual environment and all that was made
 	@sh tools/venv.sh requirements.txt
 	@touch $@
 
+.venv/.installed-stores: requirements-stores.txt requirements.txt
+	@sh tools/venv.sh requirements-stores.txt
+	@touch .venv/.installed $@
+
 .venv/.installed-bench: requirements-bench.txt requirements-stores.txt requirements.txt
 	@sh tools/venv.sh requirements-bench.txt
-	@touch .venv/.installed $@
+	@touch .venv/.installed .venv/.installed-stores $@
 
 .venv/.installed-dev: requirements-dev.txt requirements-bench.txt requirements-stores.txt requirements-mlflow.txt requirements-skops.txt requirements.txt
 	@sh tools/venv.sh requirements-dev.txt
-	@touch .venv/.installed .venv/.installed-bench $@
+	@touch .venv/.installed .venv/.installed-stores .venv/.installed-bench $@
 
 # Locust patches Python's sockets and brings much along: nothing that serves shares an environment with it.
 var/venv-load/.installed: requirements-load.txt

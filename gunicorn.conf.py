@@ -9,12 +9,11 @@ from pathlib import Path
 # Nothing is collected in the arbiter: what it makes is frozen and shared with the workers.
 gc.disable()
 sys.path[:0] = [] if str(Path(__file__).parent) in sys.path else [str(Path(__file__).parent)]
-# Before numpy is imported by anything: one process per core is all the parallelism there is.
-for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR"):
-    os.environ[f"{name}_NUM_THREADS"] = "1"
-os.environ["VECLIB_MAXIMUM_THREADS"] = "1"
-# MLflow, where a model of it is served, would tell its makers of each load, from a thread.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from app.processes.library_threads import hold_to_one  # noqa: E402
+
+# Before numpy is imported by anything.
+hold_to_one()
 
 from app.processes.state_directory import state_directory  # noqa: E402
 
@@ -25,6 +24,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
 from threadpoolctl import threadpool_info  # noqa: E402
 
 from app import metrics, ops  # noqa: E402
+from app.consumer.application import embedded  # noqa: E402
 from app.log_config import logging_config  # noqa: E402
 from app.main import build_own, held_models, settings_in_force  # noqa: E402
 from app.processes import lifecycle, sharing  # noqa: E402
@@ -41,8 +41,9 @@ settings = settings_in_force()
 wsgi_app = "app.main:application()"
 preload_app = settings.preload == "auto" and not sharing.started_over
 worker_class = "app.processes.worker.ForkcastWorker"
-# The ops worker is one more.
-workers = (settings.web_concurrency or usable_cores()) + 1
+# The ops worker is one more, and so is the one that runs background jobs.
+workers = (settings.web_concurrency or usable_cores()) + 1 + settings.runs_jobs
+lifecycle.scoreboard.header.consumers = settings.runs_jobs
 bind = [address(settings.host, settings.port), address(settings.ops_host, settings.ops_port)]
 bind += [address(settings.host, port) for port in settings.grpc_ports]
 graceful_timeout = settings.request_timeout_seconds + GRACE_SECONDS
@@ -73,7 +74,7 @@ def when_ready(server):
     lifecycle.assert_listeners(server.LISTENERS, settings.ports)
     lifecycle.assert_one_thread()
     lifecycle.freeze_heap()
-    announce(settings, held_models(), server.num_workers - 1)
+    announce(settings, held_models(), lifecycle.scoreboard.header.wanted)
     ForkGuard()
     lifecycle.scoreboard.header.arbiter = server.pid
 
@@ -102,10 +103,12 @@ def post_fork(server, worker):
     metrics.become(worker.place.slot)
     lifecycle.seed_random_numbers()
     lifecycle.assert_one_thread_each(threadpool_info())
-    load = partial(lifecycle.load_in_worker, partial(build_own, settings, held_models()), server.app.wsgi)
-    serve = server.app.wsgi if held_models().shared else load
+    serve, consume = server.app.wsgi, partial(embedded, settings, held_models())
+    if not held_models().shared:
+        load = partial(build_own, settings, held_models())
+        serve, consume = (partial(lifecycle.load_in_worker, load, each) for each in (serve, consume))
     watch = partial(ops.create_app, settings, held_models(), lifecycle.scoreboard)
-    lifecycle.enter(worker, settings, {"serve": serve, "ops": watch})
+    lifecycle.enter(worker, settings, {"serve": serve, "ops": watch, "consume": consume})
 
 
 def child_exit(server, worker):

@@ -89,7 +89,8 @@ class Admission:
             again = {"retry-after": str(self._gate.retry_seconds())}
             await refusal(scope, 503, str(error), again)(scope, receive, send)
             return
-        state["caller"] = Caller(deadline, state.get("has_left", never), state["request_id"], state.get("key", ""))
+        has_left = state.get("has_left", never)
+        state["caller"] = Caller(deadline, has_left, state["request_id"], state.get("key", ""))
         try:
             await self.app(scope, receive, send)
         finally:

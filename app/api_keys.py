@@ -40,10 +40,15 @@ class ApiKeys:
         """None where there is no such key."""
         if presented is None or len(presented) > MOST_KEY_CHARACTERS:
             return None
-        name, _, secret = presented.partition(".")
+        name, secret = name_of(presented), presented.partition(".")[2]
         known = self._known.get(name, NOBODY)
         same = hmac.compare_digest(_digest(secret), known.digest)
         return known.scopes if same else None
+
+
+def name_of(presented: str) -> str:
+    """Of a key that there is."""
+    return presented.partition(".")[0]
 
 
 def read_keys(path: Path) -> ApiKeys:

@@ -6,7 +6,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission import ALWAYS_ADMITTED
 from app.api.error_responses import answer
-from app.api_keys import ApiKeys
+from app.api_keys import ApiKeys, name_of
+from app.background import concerns_jobs
 from app.errors import Forbidden, ForkcastError, NoApiKey
 
 # For who watches, and for who looks which models there are.
@@ -18,9 +19,9 @@ BEARER = b"bearer "
 
 class Authorization:
     """
-    Puts the scopes of the caller's key in `scope["state"]["scopes"]`, and its name in `["key"]`.
+    Puts the name and the scopes of the caller's key in `scope["state"]`, as `key` and `scopes`.
 
-    Whoever predicts needs `predict`.
+    Whoever predicts needs the scope `predict`, and whoever has it done in the background `jobs`.
     """
 
     def __init__(self, app: ASGIApp, *, keys: ApiKeys) -> None:
@@ -29,14 +30,14 @@ class Authorization:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            shown = presented(scope["state"]["headers"])
-            scopes = self._keys.scopes(shown)
+            key = presented(scope["state"]["headers"])
+            scopes = self._keys.scopes(key)
             refused = self._refusal(scope["path"], scopes)
             if refused is not None:
                 await answer(refused, scope)(scope, receive, send)
                 return
             scope["state"]["scopes"] = scopes or frozenset()
-            scope["state"]["key"] = "" if scopes is None else name_of(shown)
+            scope["state"]["key"] = name_of(key) if key is not None and scopes is not None else ""
         await self.app(scope, receive, send)
 
     def _refusal(self, path: str, scopes: frozenset[str] | None) -> ForkcastError | None:
@@ -44,7 +45,8 @@ class Authorization:
             return None
         if scopes is None:
             return NoApiKey()
-        return None if "predict" in scopes or path.startswith(CONTROL) else Forbidden("predict")
+        needed = "jobs" if concerns_jobs(path) else "predict"
+        return None if needed in scopes or path.startswith(CONTROL) else Forbidden(needed)
 
 
 def presented(headers: Mapping[bytes, bytes]) -> str | None:
@@ -56,11 +58,6 @@ def presented(headers: Mapping[bytes, bytes]) -> str | None:
             return None
         given = authorization[len(BEARER) :].strip()
     return given.decode("latin-1")
-
-
-def name_of(shown: str | None) -> str:
-    """Of a key that there is; empty without one."""
-    return (shown or "").partition(".")[0]
 
 
 def require(scope: Scope, wanted: str) -> None:

@@ -19,7 +19,7 @@ class Caller:
     """
     `deadline` is in seconds of the monotonic clock; `has_left` says whether the connection is gone.
 
-    `key` is the name of its API key, empty without keys.
+    `request_id` names the request, and `key` the API key that was shown, if one was.
     """
 
     deadline: float = math.inf

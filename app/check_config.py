@@ -1,5 +1,6 @@
 """`make check-config`: the settings in force, where each comes from, and what will be started."""
 
+import re
 import sys
 
 from pydantic import SecretStr
@@ -7,6 +8,9 @@ from pydantic import SecretStr
 from app.environment import SettingsInvalid, load_settings, sources
 from app.processes.cores import usable_cores, usable_memory
 from app.settings import Settings, environment_name
+
+# Of a URL.
+CREDENTIALS = re.compile(r"://[^/@]*@")
 
 
 def lines(settings: Settings, origins: dict[str, str]) -> list[str]:
@@ -25,13 +29,14 @@ def lines(settings: Settings, origins: dict[str, str]) -> list[str]:
         f"will start: {workers} serving workers on {settings.host}:{settings.port}, execution {settings.execution}",
         *[f"will speak gRPC: those on {settings.host}:{port}" for port in settings.grpc_ports],
         f"will start: an ops worker on {settings.ops_host}:{settings.ops_port}",
+        *["will start: a worker that runs background jobs"] * settings.runs_jobs,
     ]
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "-"
-    return "set" if isinstance(value, SecretStr) else str(value)
+    return "set" if isinstance(value, SecretStr) else CREDENTIALS.sub("://…@", str(value))
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.error_responses import refusal
+from app.body_limits import BodyLimits
 from app.errors import BodyTooLarge
 
 KNOWN = ("gzip", "x-gzip", "deflate")
@@ -18,47 +19,48 @@ UNKNOWN = "The header Content-Encoding must be gzip or deflate"
 
 class ContentEncoding:
     """
-    Decompresses a body as it is read, to `limit` bytes at most: a small one may stand for any amount.
+    Decompresses a body as it is read, to its limit at most: a small one may stand for any amount.
 
     One that is compressed otherwise is refused before it is read.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, limits: BodyLimits) -> None:
         self.app = app
-        self._limit = limit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         encoding = _encoding(scope["state"]["headers"]) if scope["type"] == "http" else ""
         if not encoding:
             await self.app(scope, receive, send)
         elif encoding in KNOWN:
-            await self.app(scope, self._decompressing(receive), send)
+            await self.app(scope, _decompressing(receive, self._limits.of(scope["path"])), send)
         else:
             await refusal(scope, 415, UNKNOWN)(scope, receive, send)
 
-    def _decompressing(self, receive: Receive) -> Receive:
-        """What it gives raises BodyTooLarge, or HTTPException for what is not compressed so."""
-        decompressor = zlib.decompressobj(GZIP_OR_ZLIB)
-        read = 0
 
-        async def receive_decompressed() -> Message:
-            nonlocal read
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            try:
-                body = decompressor.decompress(message.get("body", b""), self._limit - read + 1)
-            except zlib.error:
-                raise HTTPException(400, NOT_COMPRESSED) from None
-            read += len(body)
-            if read > self._limit:
-                raise BodyTooLarge(self._limit)
-            more = message.get("more_body", False)
-            if decompressor.unused_data or not (more or decompressor.eof):
-                raise HTTPException(400, NOT_COMPRESSED)
-            return {"type": "http.request", "body": body, "more_body": more}
+def _decompressing(receive: Receive, limit: int) -> Receive:
+    """What it gives raises BodyTooLarge, or HTTPException for what is not compressed so."""
+    decompressor = zlib.decompressobj(GZIP_OR_ZLIB)
+    read = 0
 
-        return receive_decompressed
+    async def receive_decompressed() -> Message:
+        nonlocal read
+        message = await receive()
+        if message["type"] != "http.request":
+            return message
+        try:
+            body = decompressor.decompress(message.get("body", b""), limit - read + 1)
+        except zlib.error:
+            raise HTTPException(400, NOT_COMPRESSED) from None
+        read += len(body)
+        if read > limit:
+            raise BodyTooLarge(limit)
+        more = message.get("more_body", False)
+        if decompressor.unused_data or not (more or decompressor.eof):
+            raise HTTPException(400, NOT_COMPRESSED)
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    return receive_decompressed
 
 
 def _encoding(headers: Mapping[bytes, bytes]) -> str:

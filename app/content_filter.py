@@ -16,14 +16,14 @@ _SPACE_FOR_PUNCTUATION = {code: 32 if chr(code) in string.punctuation else code 
 class ContentFilter(Protocol):
     """What screens texts before the models see them."""
 
-    def check(self, texts: Sequence[str]) -> None:
-        """Raise ContentRejected for the first text that is refused."""
+    def check(self, texts: Sequence[str], first: int = 0) -> None:
+        """Raise ContentRejected for the first text that is refused; `first` is the index of the first of these."""
 
 
 class NoContentFilter:
     """The filter that refuses nothing."""
 
-    def check(self, texts: Sequence[str]) -> None:
+    def check(self, texts: Sequence[str], first: int = 0) -> None:
         """Accept every text."""
 
 
@@ -34,9 +34,9 @@ class BlockedTerms:
         self._terms = frozenset(map(fold, terms))
         self._disguised = DisguisedTerms(self._terms)
 
-    def check(self, texts: Sequence[str]) -> None:
+    def check(self, texts: Sequence[str], first: int = 0) -> None:
         """Raise ContentRejected for the first text with a blocked term."""
-        for index, text in enumerate(texts):
+        for index, text in enumerate(texts, first):
             if self._refuses(text):
                 raise ContentRejected(index)
 

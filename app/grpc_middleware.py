@@ -11,8 +11,8 @@ import structlog
 from app import metrics
 from app.admission import Gate
 from app.api.error_responses import grpc_refusal
-from app.api_keys import ApiKeys
-from app.authorization import name_of, presented
+from app.api_keys import ApiKeys, name_of
+from app.authorization import presented
 from app.errors import Forbidden, NoApiKey, Overloaded
 from app.grpc_calls import Call, Code, Refused, Service
 
@@ -61,13 +61,13 @@ class CallAuthorization:
 
     async def __call__(self, call: Call) -> bytes | Refused:
         if call.path not in self._open:
-            shown = presented(call.headers)
-            scopes = self._keys.scopes(shown)
-            if scopes is None:
+            key = presented(call.headers)
+            scopes = self._keys.scopes(key)
+            if key is None or scopes is None:
                 return grpc_refusal(NoApiKey(), call.request_id)
             if "predict" not in scopes:
                 return grpc_refusal(Forbidden("predict"), call.request_id)
-            call = replace(call, caller=replace(call.caller, key=name_of(shown)))
+            call = replace(call, caller=replace(call.caller, key=name_of(key)))
         return await self._service(call)
 
 

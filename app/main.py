@@ -19,6 +19,7 @@ from app.admission import Gate
 from app.api import (
     documentation_page,
     error_responses,
+    jobs,
     kserve_v1,
     mlflow_scoring,
     model_repository,
@@ -29,7 +30,9 @@ from app.api import (
 )
 from app.api.deps import Serving
 from app.api.lean_route import Shortcut
+from app.api.native_routes import Background, NoBackground, Queueing
 from app.api_keys import ApiKeys, read_keys
+from app.body_limits import BodyLimits
 from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
 from app.ending import Ending
 from app.environment import SettingsInvalid, load_settings
@@ -41,7 +44,7 @@ from app.model_store import ModelStore
 from app.pace import Pace
 from app.prediction_cache import PredictionCache
 from app.predictor import Predictor
-from app.settings import GRACE_SECONDS, Settings
+from app.settings import GRACE_SECONDS, JOBS_OFF, Settings
 from app.surroundings import NOTHING_AROUND, Surroundings, make_surroundings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
@@ -114,21 +117,30 @@ def create_app(settings: Settings, models: ModelStore) -> ASGIApp:
             Exception: error_responses.handle_fault,
         },
     )
-    native.add_routes(app.router, models, with_features=settings.features_url is not None)
+    background = make_background(settings)
+    native.add_routes(app.router, models, background, with_features=settings.features_url is not None)
     for dialect in (open_inference, INVOCATIONS[settings.invocations], kserve_v1):
         dialect.add_routes(app.router, models)
+    jobs.add_routes(app.router, on=settings.jobs_url != JOBS_OFF)
     model_repository.add_routes(app.router, models, settings.model_repository)
     operations.add_routes(app.router, with_metrics=settings.metrics == "on")
     if settings.docs == "on":
         documentation_page.add_routes(app)
     return middleware.assemble(
         Shortcut(app),
-        max_body_bytes=settings.max_body_bytes,
+        body_limits=BodyLimits(settings.max_body_bytes, queued=settings.jobs_max_payload_bytes),
         gate=gate,
         worker_header=settings.worker_header == "on",
         access_log=settings.access_log == "on",
         keys=keys,
     )
+
+
+def make_background(settings: Settings) -> Background:
+    """The routes that queue jobs, or that say that there are none."""
+    if settings.jobs_url == JOBS_OFF:
+        return NoBackground()
+    return Queueing(settings.max_body_bytes, with_features=settings.features_url is not None)
 
 
 def make_grpc(settings: Settings, gate: Gate, keys: ApiKeys | None) -> MakeGrpc | None:
@@ -194,7 +206,9 @@ def make_lifespan(
         await around.open(models)
         version = models.version if part.predictors else ""
         try:
-            yield {"serving": part, "version": version, "grpc": grpc and grpc(part), "ending": ending}
+            yield {
+                "serving": part, "version": version, "grpc": grpc and grpc(part), "ending": ending, "jobs": around.jobs,
+            }  # fmt: skip
         finally:
             by = min(ending.by, time.monotonic() + settings.request_timeout_seconds + GRACE_SECONDS)
             await around.close(by)

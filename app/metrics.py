@@ -1,12 +1,12 @@
 """
-Every metric of the server, declared once; other modules only call what is exported here.
+Every metric that a process counts, declared once; other modules only call what is exported here.
 
 Importing this module opens files in PROMETHEUS_MULTIPROC_DIR, so `gunicorn.conf.py` sets that variable first.
 """
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -14,11 +14,12 @@ from typing import Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client import REGISTRY as OWN_REGISTRY
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.utils import floatToGoString
 
 from app.errors import Refusal
+from app.jobs.base import Counts
 from app.metric_cells import Cell, Distribution, Tally
 from app.metric_files import ReadableFiles
 
@@ -32,6 +33,7 @@ values.ValueClass = Cell
 Cell.become(ARBITER, FOLDER)
 
 SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+JOB_TIMES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 300.0, 1800.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 REQUESTS = Counter("forkcast_http_requests_total", "Requests answered.", ["route", "method", "status"])
@@ -77,6 +79,11 @@ FEATURE_BREAKER = Gauge(
 LOG_RECORDS = Counter(
     "forkcast_prediction_log_records_total", "Records of the prediction log, by what became of them.", ["outcome"]
 )
+JOBS = Gauge("forkcast_jobs", "Background jobs that are known, by status.", ["status"], multiprocess_mode="livemax")
+JOB_SECONDS = Histogram(
+    "forkcast_job_duration_seconds", "Time from a job's claim to the end of the attempt.", buckets=JOB_TIMES
+)
+JOB_ATTEMPTS = Counter("forkcast_job_attempts_total", "Attempts at jobs, by how they ended.", ["outcome"])
 MODEL_INFO = Gauge(
     "forkcast_model_info", "1 for the model that is served.",
     ["model", "version", "sha256", "runtime", "acceleration"], multiprocess_mode="livemax",
@@ -84,18 +91,6 @@ MODEL_INFO = Gauge(
 RELOADS = Counter("forkcast_model_reloads_total", "Reloads of the model, by how they ended.", ["outcome"])
 # Of the scrape itself, and so in no worker's file.
 UNREADABLE = "forkcast_metrics_files_unreadable", "Metric files that the scrape left out."
-# By the field of WorkerFigures.
-OF_A_WORKER: dict[str, tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str]] = {
-    "connections": (GaugeMetricFamily, "forkcast_worker_connections", "Connections that are open."),
-    "predicting_seconds": (
-        GaugeMetricFamily, "forkcast_worker_predicting_seconds", "How long the oldest predict that runs has run.",
-    ),
-    "pss_bytes": (
-        GaugeMetricFamily, "forkcast_worker_pss_bytes", "Memory, shared pages divided by those who share them.",
-    ),
-    "private_bytes": (GaugeMetricFamily, "forkcast_worker_private_bytes", "Memory that no other process shares."),
-    "cpu_seconds": (CounterMetricFamily, "forkcast_worker_cpu_seconds_total", "User and system time."),
-}  # fmt: skip
 
 
 for _refusal in Refusal:
@@ -194,6 +189,26 @@ def forget_live_gauges(slot: int) -> None:
         mark_process_dead(slot)  # type: ignore[no-untyped-call]
 
 
+def job_ended(outcome: str, seconds: float) -> None:
+    """An attempt at a job did."""
+    JOB_ATTEMPTS.labels(outcome).inc()
+    JOB_SECONDS.observe(seconds)
+
+
+def jobs_counted(counts: Counts) -> None:
+    """By the one process that does, and for as long as it lives."""
+    for status, number in counts.by_status.items():
+        JOBS.labels(status).set(number)
+    _oldest_queued().set(counts.oldest_queued_seconds)
+
+
+@cache
+def _oldest_queued() -> Gauge:
+    """Made in that process alone: any other would say 0, and go on so after its end."""
+    text = "How long the job has waited that waits for longest."
+    return Gauge("forkcast_jobs_oldest_queued_seconds", text, multiprocess_mode="livemax")
+
+
 @cache
 def cache_lookups(outcome: Literal["hit", "miss"]) -> Tally:
     """Instances that the cache knew, or did not; first called after the fork."""
@@ -231,38 +246,6 @@ def render(more: Sequence[Metric] = ()) -> tuple[bytes, str]:
     registry.register(ReadableFiles(FOLDER, UNREADABLE) if FOLDER is not None else OWN_REGISTRY)
     registry.register(_Given(more))
     return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFigures:
-    """What the ops worker knows about one worker; None is left out."""
-
-    slot: int
-    role: str
-    connections: int
-    predicting_seconds: float
-    cpu_seconds: float | None
-    pss_bytes: int | None
-    private_bytes: int | None
-
-
-def of_workers(workers: Sequence[WorkerFigures], restarts: Mapping[str, int]) -> list[Metric]:
-    """What no worker counts about itself; `restarts` has every role."""
-    count = GaugeMetricFamily("forkcast_workers", "Workers that live, booting and draining ones too.", labels=["role"])
-    restarted = CounterMetricFamily(
-        "forkcast_worker_restarts_total", "Workers that replaced one that ended before its time.", labels=["role"]
-    )
-    for role, number in restarts.items():
-        count.add_metric([role], sum(worker.role == role for worker in workers))
-        restarted.add_metric([role], number)
-    families = []
-    for field, (kind, name, text) in OF_A_WORKER.items():
-        family = kind(name, text, labels=["slot", "role"])
-        for worker in workers:
-            if (value := getattr(worker, field)) is not None:
-                family.add_metric([str(worker.slot), worker.role], value)
-        families.append(family)
-    return [count, restarted, *families]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from app.admission import Admission, Gate
 from app.api.error_responses import refusal
 from app.api_keys import ApiKeys
 from app.authorization import Authorization
+from app.body_limits import BodyLimits
 from app.content_encoding import ContentEncoding
 from app.errors import BodyTooLarge
 from app.problem_document import request_id_of
@@ -109,7 +110,7 @@ def without_traceback(send: Send) -> Send:
 
 class BodyLimit:
     """
-    Holds a body to `limit` bytes: as declared, before it is read; without a declared length, as counted.
+    Holds a body to its bytes: as declared, before it is read; without a declared length, as counted.
 
     A declared body is refused on a connection that goes on: the server discards what still comes of it. One that is
     very large, or of unknown length, ends its connection.
@@ -117,51 +118,53 @@ class BodyLimit:
 
     WORTH_DISCARDING = 16
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, limits: BodyLimits) -> None:
         self.app = app
-        self._limit = limit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self._limits.of(scope["path"])
         headers = scope["state"]["headers"]
         declared = int(headers.get(b"content-length", 0))
-        if declared > self._limit:
-            close = {"connection": "close"} if declared > self._limit * self.WORTH_DISCARDING else None
-            await refusal(scope, 413, str(BodyTooLarge(self._limit)), close)(scope, receive, send)
+        if declared > limit:
+            close = {"connection": "close"} if declared > limit * self.WORTH_DISCARDING else None
+            await refusal(scope, 413, str(BodyTooLarge(limit)), close)(scope, receive, send)
         elif b"transfer-encoding" in headers:
-            await self.app(scope, self._counting(receive), send)
+            await self.app(scope, _counting(receive, limit), send)
         else:
             # The server itself holds a body to the length it declares.
             await self.app(scope, receive, send)
 
-    def _counting(self, receive: Receive) -> Receive:
-        read = 0
 
-        async def receive_counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._limit:
-                raise BodyTooLarge(self._limit)
-            return message
+def _counting(receive: Receive, limit: int) -> Receive:
+    read = 0
 
-        return receive_counted
+    async def receive_counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise BodyTooLarge(limit)
+        return message
+
+    return receive_counted
 
 
 def assemble(
     app: ASGIApp,
     *,
-    max_body_bytes: int,
+    body_limits: BodyLimits,
     gate: Gate,
     worker_header: bool,
     access_log: bool,
     keys: ApiKeys | None = None,
 ) -> ASGIApp:
     """The stack around `app`, outermost last."""
-    app = ContentEncoding(app, limit=max_body_bytes)
-    app = BodyLimit(app, limit=max_body_bytes)
+    app = ContentEncoding(app, limits=body_limits)
+    app = BodyLimit(app, limits=body_limits)
     app = Admission(app, gate=gate)
     if keys is not None:
         app = Authorization(app, keys=keys)

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 from app import metrics
 from app.api import error_responses
 from app.errors import Refusal
-from app.metrics import WorkerFigures
 from app.middleware import Named
 from app.model_store import ModelStore
 from app.processes import usage
@@ -24,6 +23,7 @@ from app.processes.condition import condition, why_not_ready
 from app.processes.scoreboard import Role, Scoreboard, State, Worker
 from app.processes.usage import MemorySamples
 from app.settings import Settings
+from app.worker_figures import WorkerFigures, of_workers
 
 
 def create_app(settings: Settings, models: ModelStore, scoreboard: Scoreboard) -> ASGIApp:
@@ -75,8 +75,7 @@ class Watch:
         """Prometheus's text: what all workers count, and what each takes."""
         header, now = self._scoreboard.header, time.monotonic()
         workers = [self._figures(worker, now) for worker in self._scoreboard.workers()]
-        restarts = {"serve": header.serve_restarts, "ops": header.ops_restarts}
-        body, content_type = metrics.render(metrics.of_workers(workers, restarts))
+        body, content_type = metrics.render(of_workers(workers, header.restarts()))
         return Response(body, headers={"content-type": content_type})
 
     async def status(self, request: Request) -> Response:

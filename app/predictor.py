@@ -1,8 +1,9 @@
 """The life of one request, in order."""
 
+import asyncio
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +93,10 @@ class Predictor:
         output: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         entities: Entities | None = None,
+        first: int = 0,
     ) -> Answer:
         """
-        Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them.
+        Predict instances in their JSON form, which the caller's `field` holds: one, or a list of them from its `first`.
 
         `output`, where given, is one of the model's, to be computed in place of a prediction; `parameters` are some of
         its own. What instances lack of their `entities` is fetched.
@@ -105,23 +107,61 @@ class Predictor:
         began = time.perf_counter()
 
         def at(index: int) -> str:
-            return f"{field}[{index}]" if listed else field
+            return f"{field}[{first + index}]" if listed else field
 
         self.check_count(len(instances), field)
         runtime = self._runtime
         joined = await self._features.joined(instances, entities, at, caller)
         rows = runtime.metadata.inputs.block(joined.instances, at)
-        self._content_filter.check(block.texts(rows))
+        self._content_filter.check(block.texts(rows), first)
         known = None if output is None else self._known_output(output, len(instances), "output")
-        asked = runtime if known is None else self._computed.get(known, runtime)
-        if known is None and parameters:
-            asked = WithParameters(runtime, parameters)
-        predictions = await self._executor.run(asked, rows, caller)
+        predictions = await self._executor.run(self._computing(known, parameters), rows, caller)
         await self._prediction_log.keep(
             caller, runtime.metadata, asked=joined.instances, block=rows, predicted={known or "predict": predictions},
             began=began, parameters=parameters, entity_ids=None if entities is None else entities.ids,
         )  # fmt: skip
         return Answer(runtime.metadata, predictions, known, joined.defaulted)
+
+    async def check(
+        self, instances: Sequence[Any], field: str, *, output: str | None = None, entities: Entities | None = None
+    ) -> None:
+        """Of a list: all that `predict` refuses before it fetches or predicts anything, BadInput or ContentRejected."""
+
+        def at(index: int) -> str:
+            return f"{field}[{index}]"
+
+        self.check_count(len(instances), field)
+        if await self._features.are_whole(instances, entities, at):
+            self._content_filter.check(block.texts(self.model.inputs.block(instances, at)))
+        if output is not None:
+            self._known_output(output, len(instances), "output")
+
+    async def predict_in_parts(
+        self,
+        instances: Sequence[Any],
+        field: str,
+        caller: Caller,
+        *,
+        rows_a_part: int,
+        output: str | None = None,
+        entities: Entities | None = None,
+    ) -> AsyncIterator[Answer]:
+        """As `predict`, of a list: an answer for each so many rows, between which the loop turns."""
+        self.check_count(len(instances), field)
+        if output is not None:
+            self._known_output(output, len(instances), "output")
+        for start in range(0, len(instances), rows_a_part):
+            stop = start + rows_a_part
+            yield await self.predict(
+                instances[start:stop], field, caller, listed=True, output=output, first=start,
+                entities=None if entities is None else entities.part(start, stop),
+            )  # fmt: skip
+            await asyncio.sleep(0)
+
+    def _computing(self, output: Output | None, parameters: Mapping[str, Any] | None = None) -> Runtime:
+        if output is not None:
+            return self._computed.get(output, self._runtime)
+        return WithParameters(self._runtime, parameters) if parameters else self._runtime
 
     async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str], caller: Caller) -> list[Answer]:
         """

@@ -10,6 +10,7 @@ PREFIX = "FORKCAST_"
 ROOT = Path(__file__).resolve().parent.parent
 # Gunicorn stops waiting for a worker this long after the deadline of the requests in it.
 GRACE_SECONDS = 5
+JOBS_OFF, SQLITE = "off", "sqlite:///"
 # A Unix socket's path has at most 107 bytes, of which `/9999.sock` takes ten.
 MOST_SOCKET_FOLDER = 97
 
@@ -23,6 +24,12 @@ def only(default: object) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def check_jobs_url(url: str) -> str:
+    if url != JOBS_OFF and not url.startswith((SQLITE, "redis://", "rediss://", "unix://")):
+        raise ValueError("must be sqlite:///path, redis://host or off")
+    return url
 
 
 NotAvailable = Annotated[str | None, only(None)]
@@ -204,8 +211,32 @@ class Settings(BaseSettings):
     prediction_log_files: int = Field(default=10, ge=1, le=1000)
     """Files of the prediction log that are kept beside the one that each worker writes to, the oldest deleted first."""
 
-    jobs_url: NotAvailable = None
-    """Queue of background jobs; not available yet."""
+    jobs_url: Annotated[str, AfterValidator(check_jobs_url)] = f"sqlite:///{ROOT / 'var/jobs.db'}"
+    """Queue of background jobs: sqlite:///path, redis://host, or off; whoever shares one serves the same models."""
+
+    consume: Literal["auto", "on", "off"] = "auto"
+    """Whether the server has a process that runs jobs: for those in SQLite, always, or never (`make consume` does)."""
+
+    consumer_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of FORKCAST_OPS_HOST where `make consume` shows /metrics and /livez; unset: none."""
+
+    jobs_max_queued: int = Field(default=10_000, ge=1)
+    """Jobs that wait at once; the next one is answered 503."""
+
+    jobs_max_attempts: int = Field(default=3, ge=1, le=1000)
+    """How often a job is begun that its process does not survive, or that the model fails to predict."""
+
+    jobs_lease_seconds: float = Field(default=15, ge=0.1, le=3600)
+    """How long after the last sign of life of who runs a job another one begins it."""
+
+    jobs_backoff_seconds: float = Field(default=1, ge=0, le=3600)
+    """Pause before a job that failed is begun for the second time; each further one is twice as long."""
+
+    jobs_result_seconds: float = Field(default=86_400, ge=1)
+    """How long what became of a job can be asked."""
+
+    jobs_max_payload_bytes: int = Field(default=32 * 2**20, ge=1)
+    """Bytes of the largest body of a background job, in place of FORKCAST_MAX_BODY_BYTES."""
 
     generator_uri: NotAvailable = None
     """Model of text generation; not available yet."""
@@ -256,6 +287,12 @@ class Settings(BaseSettings):
         if self.grpc_port is not None and self.accept != "balanced":
             raise ValueError(f"{PREFIX}GRPC_PORT goes with {PREFIX}ACCEPT=balanced alone")
         return self
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether the server has a process for it."""
+        embedded = self.consume == "on" or (self.consume == "auto" and self.jobs_url.startswith(SQLITE))
+        return embedded and self.jobs_url != JOBS_OFF
 
     @property
     def grpc_ports(self) -> list[int]:

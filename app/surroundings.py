@@ -1,4 +1,4 @@
-"""What surrounds the inference in each worker and waits on others: features before it, the log after it."""
+"""What surrounds the inference in each worker and waits on others: features before, the log after, jobs behind."""
 
 from dataclasses import dataclass, fields
 
@@ -7,9 +7,11 @@ from app.features.defaults import read_defaults
 from app.features.joining import Policy
 from app.features.provision import NoProvision, Provision
 from app.features.shapes import shape_of
+from app.jobs.base import JobQueue
 from app.model_store import ModelStore
 from app.prediction_log import prediction_log
 from app.prediction_log.base import NoPredictionLog, PredictionLog, Terms
+from app.queueing import make_queue
 from app.settings import Settings
 
 
@@ -23,6 +25,7 @@ class Surroundings:
 
     features: Provision
     prediction_log: PredictionLog
+    jobs: JobQueue | None
 
     async def open(self, models: ModelStore) -> None:
         if models.loaded:
@@ -35,14 +38,16 @@ class Surroundings:
             await self.prediction_log.close(by)
         finally:
             await self.features.close()
+            if self.jobs is not None:
+                await self.jobs.close()
 
 
-NOTHING_AROUND = Surroundings(NoProvision(), NoPredictionLog())
+NOTHING_AROUND = Surroundings(NoProvision(), NoPredictionLog(), None)
 
 
 def make_surroundings(settings: Settings, models: ModelStore) -> Surroundings:
     """Raises ValueError or OSError for stores that there cannot be."""
-    return Surroundings(make_features(settings, models), make_prediction_log(settings))
+    return Surroundings(make_features(settings, models), make_prediction_log(settings), make_queue(settings))
 
 
 def make_features(settings: Settings, models: ModelStore) -> Provision:

@@ -153,6 +153,7 @@ def serving(
         "FORKCAST_METRICS": "on",
         "FORKCAST_WORKER_HEADER": "on",
         "FORKCAST_CACHE_ENTRIES": "0",
+        "FORKCAST_JOBS_URL": "off",
         **(settings or {}),
     }
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}

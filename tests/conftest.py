@@ -73,11 +73,15 @@ def text_runtime(text_artifact: Path) -> Runtime:
 
 @pytest.fixture
 def client_of() -> Iterator[MakeClient]:
-    """An application around a runtime (or none), started; faults are answered, not raised into the test."""
+    """
+    An application around a runtime (or none), started; faults are answered, not raised into the test.
+
+    It takes background jobs only where a `jobs_url` is given: the default is the checkout's own.
+    """
     clients: list[TestClient] = []
 
     def make(runtime: Runtime | None, **settings: object) -> TestClient:
-        given = {environment_name(field): value for field, value in settings.items()}
+        given = {environment_name(field): value for field, value in {"jobs_url": "off", **settings}.items()}
         app = create_app(Settings(**given), ModelStore() if runtime is None else ModelStore.of(runtime))  # type: ignore[arg-type]
         client = TestClient(app, raise_server_exceptions=False)
         client.__enter__()

@@ -220,3 +220,16 @@ def test_who_has_no_key_takes_no_place() -> None:
     assert isinstance(refused, Refused)
     assert isinstance(full, Refused)
     assert (refused.code, full.code) == (Code.UNAUTHENTICATED, Code.UNAVAILABLE)
+
+
+def test_the_service_learns_who_asks() -> None:
+    callers: list[Caller] = []
+
+    async def service(call: Call) -> bytes:
+        callers.append(call.caller)
+        return b"ok"
+
+    shown = replace(call(authorization="Bearer one.secret"), request_id="r-1")
+    asked(CallAuthorization(admitting()(service), keys=KEYS, open_=[LIVE]), shown)
+
+    assert [(caller.request_id, caller.key) for caller in callers] == [("r-1", "one")]

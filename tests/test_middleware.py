@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import metrics
 from app.admission import Admission, Gate
+from app.body_limits import BodyLimits
 from app.errors import BodyTooLarge
 from app.main import create_app
 from app.middleware import Account, BodyLimit
@@ -22,6 +23,7 @@ from app.settings import Settings
 from tests.waiting import until
 
 Answer = tuple[int, dict[str, str], Any]
+TEN = BodyLimits(10, queued=100)
 
 
 async def ask(app: Any, *, headers: dict[str, str] | None = None, body: list[bytes] | None = None) -> Answer:
@@ -234,7 +236,7 @@ def test_a_declared_body_over_the_limit_is_refused_unread() -> None:
     unread = [b"x" * 11]
 
     status, headers, document = asyncio.run(
-        ask(BodyLimit(broken, limit=10), headers={"content-length": "11"}, body=unread)
+        ask(BodyLimit(broken, limits=TEN), headers={"content-length": "11"}, body=unread)
     )
 
     assert unread == [b"x" * 11]
@@ -244,20 +246,20 @@ def test_a_declared_body_over_the_limit_is_refused_unread() -> None:
 
 
 def test_a_very_large_declared_body_ends_the_connection() -> None:
-    _, headers, _ = asyncio.run(ask(BodyLimit(broken, limit=10), headers={"content-length": "100000"}))
+    _, headers, _ = asyncio.run(ask(BodyLimit(broken, limits=TEN), headers={"content-length": "100000"}))
 
     assert headers["connection"] == "close"
 
 
 def test_a_body_of_the_limit_passes() -> None:
-    status, _, _ = asyncio.run(ask(BodyLimit(ok, limit=10), headers={"content-length": "10"}, body=[b"x" * 10]))
+    status, _, _ = asyncio.run(ask(BodyLimit(ok, limits=TEN), headers={"content-length": "10"}, body=[b"x" * 10]))
 
     assert status == 200
 
 
 def test_a_body_without_a_length_is_counted() -> None:
     chunked = {"transfer-encoding": "chunked"}
-    limited = BodyLimit(ok, limit=10)
+    limited = BodyLimit(ok, limits=TEN)
 
     passed, _, _ = asyncio.run(ask(limited, headers=chunked, body=[b"x" * 5, b"x" * 5]))
     with pytest.raises(BodyTooLarge):
@@ -280,3 +282,29 @@ def test_a_client_that_leaves_in_mid_body_is_no_fault_of_the_server(text_runtime
     asyncio.run(app(scope, leave, send))  # type: ignore[arg-type]
 
     assert sent[0]["status"] == 499
+
+
+def test_the_inner_parts_learn_who_asks() -> None:
+    callers = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        callers.append(scope["state"]["caller"])
+        scope["state"].pop("caller")
+        await ok(scope, receive, send)
+
+    async def keyed(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["key"] = "ci"
+        await admitting(app)(scope, receive, send)
+
+    asyncio.run(ask(admitting(app)))
+    asyncio.run(ask(keyed))
+
+    assert [(caller.request_id, caller.key) for caller in callers] == [("r", ""), ("r", "ci")]
+
+
+def test_what_is_only_queued_may_be_larger() -> None:
+    limits = BodyLimits(10, queued=100)
+
+    sizes = {path: limits.of(path) for path in ("/predict", "/predict_background", "/models/a/predict_background")}
+
+    assert list(sizes.values()) == [10, 100, 100]

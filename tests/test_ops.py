@@ -9,12 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from app import metrics
-from app.metrics import WorkerFigures
 from app.model_store import ModelStore
 from app.ops import create_app
 from app.processes.scoreboard import Place, Role, Scoreboard, State
 from app.runtimes.base import Runtime
 from app.settings import Settings
+from app.worker_figures import WorkerFigures, of_workers
 from tests.waiting import wait_until
 
 PATHS = ("/livez", "/readyz", "/metrics", "/status")
@@ -116,8 +116,9 @@ def test_the_metrics_count_workers_and_restarts_by_role(
 ) -> None:
     scoreboard.header.serve_restarts = 3
 
-    assert series(client, "forkcast_workers") == {'{role="serve"}': 1, '{role="ops"}': 0}
-    assert series(client, "forkcast_worker_restarts_total") == {'{role="serve"}': 3, '{role="ops"}': 0}
+    others = {'{role="ops"}': 0, '{role="consume"}': 0}
+    assert series(client, "forkcast_workers") == {'{role="serve"}': 1, **others}
+    assert series(client, "forkcast_worker_restarts_total") == {'{role="serve"}': 3, **others}
 
 
 def test_each_figure_has_a_metric_of_its_own() -> None:
@@ -125,7 +126,7 @@ def test_each_figure_has_a_metric_of_its_own() -> None:
         slot=3, role="serve", connections=1, predicting_seconds=2.0, cpu_seconds=3.0, pss_bytes=4, private_bytes=5
     )
 
-    text = metrics.render(metrics.of_workers([figures], {}))[0].decode()
+    text = metrics.render(of_workers([figures], {}))[0].decode()
 
     names = ("connections", "predicting_seconds", "cpu_seconds_total", "pss_bytes", "private_bytes")
     values = {f'forkcast_worker_{name}{{role="serve",slot="3"}} {n}.0' for n, name in enumerate(names, 1)}

@@ -39,7 +39,11 @@ RUN_BY = {
     "make load": "tests/load, by make test-load in .ci/full",
     "make reload MODEL=/srv/models/churn-2.joblib": "tests/server/test_reload_command.py",
     "make rollback": "tests/server/test_reload_command.py",
+    "make consume": "tests/server/test_jobs.py, as python -m app.consumer",
+    "make jobs-dead": "here",
+    "make jobs-replay JOB=all": "here",
     "make test": ".ci/run, within make check",
+    "make test-jobs": ".ci/full",
     "make test-clients": ".ci/full",
 }
 SHELL = own_environment()
@@ -51,7 +55,9 @@ class Serving:
     def __init__(self, log: Path, **settings: str) -> None:
         self.log = log
         self.port = free_port()
-        environment = {**SHELL, "PORT": str(self.port), "OPS_PORT": str(free_port()), **settings}
+        self.jobs = f"sqlite:///{log.parent / 'jobs.db'}"
+        usual = {"PORT": str(self.port), "OPS_PORT": str(free_port()), "FORKCAST_JOBS_URL": self.jobs}
+        environment = {**SHELL, **usual, **settings}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
@@ -109,21 +115,63 @@ ASKED = [command for command in COMMANDS if command.startswith("curl ")]
 TOLD = [json.loads(block) for language, block in BLOCKS if language == "json"]
 
 
-@pytest.mark.parametrize(("command", "told"), list(zip(ASKED, TOLD, strict=True)), ids=["native", "MLflow", "V2"])
-def test_each_curl_is_answered_as_the_readme_says(serving: Serving, command: str, told: Any) -> None:
-    here = command.replace("localhost:8000", f"localhost:{serving.port}").replace("curl ", "curl -sS ", 1)
-    output = subprocess.run(here, shell=True, capture_output=True, text=True, check=True).stdout
+# Of another version of a library the model's own may be another too, and each request has its id.
+CHANGING = ("probabilities", "score", "model_version", "model", "request_id")
 
-    answer = json.loads(output)
+
+def answered(serving: Serving, command: str) -> Any:
+    here = command.replace("localhost:8000", f"localhost:{serving.port}").replace("curl ", "curl -sS ", 1)
+    return json.loads(subprocess.run(here, shell=True, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [(asked, told) for asked, told in zip(ASKED, TOLD, strict=True) if "progress" not in told],
+    ids=["native", "background", "MLflow", "V2"],
+)
+def test_each_curl_is_answered_as_the_readme_says(serving: Serving, command: str, told: Any) -> None:
+    answer = answered(serving, command)
+
     if "probabilities" in told:
         assert answer["probabilities"] == pytest.approx(told["probabilities"], abs=1e-6)
-    # Of another version of a library the model's own may be another too, and each request has its id.
-    changing = ("probabilities", "score", "model_version", "model", "request_id")
+    assert without(CHANGING, answer) == without(CHANGING, told)
     assert answer.keys() == told.keys()
-    assert {name: answer[name] for name in answer if name not in changing} == {
-        name: told[name] for name in told if name not in changing
-    }
     assert answer.get("model", {}).get("name") == told.get("model", {}).get("name")
+
+
+def without(names: tuple[str, ...], document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in names}
+
+
+def test_what_becomes_of_a_job_is_told_as_the_readme_says(serving: Serving) -> None:
+    [(command, told)] = [(asked, told) for asked, told in zip(ASKED, TOLD, strict=True) if "progress" in told]
+    [queueing] = [asked for asked in ASKED if "predict_background" in asked]
+    mine = command.replace(told["request_id"], answered(serving, queueing)["request_id"])
+
+    wait_until(lambda: answered(serving, mine)["finished"], seconds=10, told=serving.log.read_text)
+
+    answer = answered(serving, mine)
+    changing = ("request_id", "created", "started", "finished", "result")
+    assert without(changing, answer) == without(changing, told)
+    assert answer.keys() == told.keys()
+    assert answer["result"].keys() == told["result"].keys()
+    assert mine.endswith(answer["result"]["request_id"])
+    for one, other in zip(answer["result"]["predictions"], told["result"]["predictions"], strict=True):
+        assert without(CHANGING, one) == without(CHANGING, other)
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+
+
+def test_no_job_has_failed(tmp_path: Path) -> None:
+    jobs = {"FORKCAST_JOBS_URL": f"sqlite:///{tmp_path / 'jobs.db'}"}
+
+    dead, replayed, unnamed = (
+        make("jobs-dead", **jobs), make("jobs-replay", "JOB=all", **jobs), make("jobs-replay", **jobs),
+    )  # fmt: skip
+
+    assert (dead.returncode, dead.stdout) == (0, "")
+    assert (replayed.returncode, replayed.stdout) == (0, "queued again: 0\n")
+    assert unnamed.returncode != 0
+    assert "JOB=all" in unnamed.stderr
 
 
 def test_the_start_says_where_everything_is_with_a_request_to_try(serving: Serving) -> None:

@@ -107,6 +107,11 @@ def test_names_in_lower_case_are_not_settings(env_file: Path, monkeypatch: pytes
         ("FORKCAST_METRICS", "yes"),
         ("FORKCAST_BLOCKED_TERMS_FILE", "/no/such/SECRET"),
         ("FORKCAST_TRUSTED_TYPES_FILE", "/no/such/SECRET"),
+        ("FORKCAST_JOBS_URL", "postgresql://SECRET@host"),
+        ("FORKCAST_CONSUME", "SECRET"),
+        ("FORKCAST_JOBS_MAX_ATTEMPTS", "0"),
+        ("FORKCAST_JOBS_LEASE_SECONDS", "0"),
+        ("FORKCAST_JOBS_BACKOFF_SECONDS", "-1"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(
@@ -125,7 +130,6 @@ def test_a_wrong_value_is_refused_by_the_settings_name_and_not_repeated(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("FORKCAST_JOBS_URL", "sqlite:///jobs.db"),
         ("FORKCAST_REQUIRE_KEYS", "1"),
     ],
 )
@@ -150,12 +154,12 @@ def test_one_of_two_places_for_the_model_is_named(
 
 
 def test_an_empty_value_is_the_default(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORKCAST_JOBS_URL", "")
+    monkeypatch.setenv("FORKCAST_FEATURES_URL", "")
     monkeypatch.setenv("FORKCAST_THREADS", "")
 
     settings = load_settings(env_file)
 
-    assert (settings.jobs_url, settings.threads) == (None, 3)
+    assert (settings.features_url, settings.threads) == (None, 3)
 
 
 def test_check_config_shows_each_setting_with_its_source_and_what_will_start(
@@ -171,10 +175,13 @@ def test_check_config_shows_each_setting_with_its_source_and_what_will_start(
     assert "will start: 3 serving workers on 127.0.0.1:8000, execution microbatch" in shown
     assert "will speak gRPC: those on 127.0.0.1:8002" in shown
     assert "will start: an ops worker on 127.0.0.1:8001" in shown
+    assert "will start: a worker that runs background jobs" in shown
     assert any(line.startswith("memory this process may use: ") for line in shown)
 
 
-def test_check_config_shows_no_password(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_config_shows_nothing_of_a_url_of_the_prediction_log(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FORKCAST_PREDICTION_LOG_URL", "postgresql://user:SECRET@host/db")
 
     shown = lines(load_settings(env_file), sources(env_file))
@@ -190,3 +197,32 @@ def test_grpc_goes_with_balanced_accept_alone(env_file: Path, monkeypatch: pytes
 
     with pytest.raises(SettingsInvalid, match="FORKCAST_GRPC_PORT goes with FORKCAST_ACCEPT=balanced alone"):
         load_settings(env_file)
+
+
+@pytest.mark.parametrize(
+    ("url", "consume", "runs"),
+    [
+        ("sqlite:///jobs.db", "auto", True),
+        ("sqlite:///jobs.db", "off", False),
+        ("redis://host", "auto", False),
+        ("redis://host", "on", True),
+        ("off", "auto", False),
+        ("off", "on", False),
+    ],
+)
+def test_a_server_runs_the_jobs_that_are_in_its_own_file_unless_it_is_told_otherwise(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, url: str, consume: str, runs: bool
+) -> None:
+    monkeypatch.setenv("FORKCAST_JOBS_URL", url)
+    monkeypatch.setenv("FORKCAST_CONSUME", consume)
+
+    assert load_settings(env_file).runs_jobs is runs
+
+
+def test_check_config_shows_no_password(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORKCAST_JOBS_URL", "redis://user:SECRET@host:6379/0")
+
+    shown = "\n".join(lines(load_settings(env_file), sources(env_file)))
+
+    assert "redis://…@host:6379/0" in shown
+    assert "SECRET" not in shown

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from app.caller import ANYONE, Caller
 from app.errors import ModelNotChanged, ModelNotReady, UnknownModel
+from app.jobs.base import JobQueue
 from app.predictor import Predictor
 from app.runtimes.base import ModelMetadata
 
@@ -64,6 +65,17 @@ def model_control(scope: Scope) -> ModelControl:
     if control is None:
         raise ModelNotChanged("this process has no arbiter")
     return control
+
+
+def job_queue(scope: Scope) -> JobQueue:
+    queue: JobQueue = scope["state"]["jobs"]
+    return queue
+
+
+def owner(scope: Scope) -> str:
+    """The name of the caller's key; empty where none is needed."""
+    name: str = scope["state"].get("key", "")
+    return name
 
 
 def serving(scope: Scope) -> Serving:

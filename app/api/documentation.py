@@ -180,14 +180,15 @@ def operation(
     refusals: Refusals = NATIVE,
     beside: Mapping[str, Schema] = MappingProxyType({}),
     required: bool = True,
+    answer: tuple[int, str] = (200, "The prediction"),
 ) -> Schema:
-    """A route's `openapi_extra`: its body, which is JSON or of a type `beside` it, its answer and what it refuses."""
+    """A route's `openapi_extra`: its body, which is JSON or of a type `beside` it, its `answer` and what it refuses."""
     bodies = {"application/json": {"schema": takes, "example": example}}
     bodies |= {media_type: {"schema": schema} for media_type, schema in beside.items()}
     return {
         "requestBody": {"required": required, "content": bodies},
         "responses": {
-            "200": {"description": "The prediction", "content": {"application/json": {"schema": gives}}},
+            str(answer[0]): {"description": answer[1], "content": {"application/json": {"schema": gives}}},
             **refused(refusals),
         },
     }

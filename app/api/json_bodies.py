@@ -62,7 +62,8 @@ class Asked:
 
 def read_one(scope: Scope, body: bytes, form: Form) -> Asked:
     """Raises BadInput for a body in another form, HTTPException for one that is not JSON."""
-    document = _document(scope, body)
+    check_content_type(scope)
+    document = json_object(body)
     if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
         return Asked([document[form.field]])
     checked = _checked(document, form)
@@ -77,7 +78,13 @@ def read_one(scope: Scope, body: bytes, form: Form) -> Asked:
 
 def read_batch(scope: Scope, body: bytes, form: Form) -> Asked:
     """As `read_one`, for a list of instances."""
-    document = _document(scope, body)
+    check_content_type(scope)
+    return batch_of(body, form)
+
+
+def batch_of(body: bytes, form: Form) -> Asked:
+    """As `read_batch`, of a body whose type is known."""
+    document = json_object(body)
     if len(document) == 1 and form.field in document and isinstance(document[form.field], form.kind):
         return Asked(document[form.field])
     checked = _checked(document, form)
@@ -102,13 +109,6 @@ def _entities(checked: BatchBody, count: int, field: str) -> Entities | None:
     return Entities(checked.entity_ids, lambda index: f"entity_ids[{index}]")
 
 
-def _document(scope: Scope, body: bytes) -> dict[str, Any]:
-    content_type = scope["state"]["headers"].get(b"content-type", JSON)
-    if content_type != JSON:
-        _check_content_type(content_type)
-    return json_object(body)
-
-
 def _checked(document: dict[str, Any], form: Form) -> Body:
     try:
         return form.adapter.validate_python(document)
@@ -127,8 +127,11 @@ def json_object(body: bytes | memoryview) -> dict[str, Any]:
     return document
 
 
-def _check_content_type(content_type: bytes) -> None:
+def check_content_type(scope: Scope) -> None:
     """Raises HTTPException for one that is not JSON, whatever its parameters."""
+    content_type = scope["state"]["headers"].get(b"content-type", JSON)
+    if content_type == JSON:
+        return
     media_type = content_type.partition(b";")[0].strip().lower()
     if media_type != JSON and not (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
         raise HTTPException(415, f"The header Content-Type must be {JSON.decode()}")

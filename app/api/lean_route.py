@@ -22,6 +22,7 @@ class Reply:
 
     body: bytes
     headers: list[tuple[bytes, bytes]]
+    status: int = 200
 
 
 # From a request's scope and body to the answer, which is JSON where it is bytes alone; what it raises is answered by
@@ -45,10 +46,10 @@ class Endpoint:
         except (ForkcastError, HTTPException, ClientDisconnect) as error:
             await error_responses.answer(error, scope)(scope, receive, send)
             return
-        body, own = (answer, [JSON_TYPE]) if isinstance(answer, bytes) else (answer.body, answer.headers)
-        headers = [(b"content-length", b"%d" % len(body)), *own]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        reply = Reply(answer, [JSON_TYPE]) if isinstance(answer, bytes) else answer
+        headers = [(b"content-length", b"%d" % len(reply.body)), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
 
 class LeanRoute(APIRoute):
@@ -70,7 +71,8 @@ class Shortcut:
 
     def __init__(self, app: FastAPI) -> None:
         self.app: ASGIApp = app
-        lean = [route for route in app.routes if isinstance(route, LeanRoute)]
+        # A route with parameters in its path finds them through the router alone.
+        lean = [route for route in app.routes if isinstance(route, LeanRoute) and "{" not in route.path]
         self._routes = {(method, route.path): route for route in lean for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

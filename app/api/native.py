@@ -3,8 +3,6 @@ Our own dialect: /predict, /predict_batch and /predict_sentiment/ of the only mo
 of each version of each model.
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 import orjson
@@ -19,42 +17,21 @@ from app.api.lean_route import Answering, Endpoint, LeanRoute
 from app.api.native_documentation import described
 from app.api.native_endpoints import (
     FEATURES,
-    INSTANCES,
     TEXT,
-    TEXTS,
+    form_of_batch,
     predict_batch,
     predict_one,
     predict_sentiment,
 )
+from app.api.native_routes import PATH, TAGS, Address, Background
 from app.api.unnamed_model import not_ready, several_models
 from app.input_schema import InputSchema, TextInput
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
 from app.runtimes.repository import addressable
 
-TAGS: list[str | Enum] = ["predictions"]
 
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a route lies, and the name under which it and those of other models are counted."""
-
-    below: str
-    name: str
-    counted_below: str
-    shown: bool
-    with_features: bool
-
-    @property
-    def path(self) -> str:
-        return self.below + self.name
-
-    @property
-    def counted_as(self) -> str:
-        return self.counted_below + self.name
-
-
-def add_routes(router: APIRouter, models: ModelStore, *, with_features: bool = False) -> None:
+def add_routes(router: APIRouter, models: ModelStore, background: Background, *, with_features: bool = False) -> None:
     """
     The routes of the models, each below the address of its version and, if it is the newest, below that of its name;
     those without a name lead to the only model, or say why not. A router included in another would cost each request.
@@ -66,9 +43,10 @@ def add_routes(router: APIRouter, models: ModelStore, *, with_features: bool = F
         add_model(router, default.metadata, "", with_features=with_features)
         if isinstance(default.metadata.inputs, TextInput):
             add_sentiment(router, default.metadata)
+        background.add(router, default.metadata, Address("", PATH, "", shown=True), newest=True)
     else:
         answering = several_models if list(models) else not_ready
-        for path in ("/predict", "/predict_batch", "/predict_sentiment/"):
+        for path in ("/predict", "/predict_batch", "/predict_sentiment/", PATH):
             add_refusal(router, path, answering)
     add_index(router, models)
     newest = models.newest
@@ -76,10 +54,12 @@ def add_routes(router: APIRouter, models: ModelStore, *, with_features: bool = F
         model = held.metadata
         if addressable(model.name) and addressable(model.version):
             if held in newest:
-                below, counted = f"/models/{model.name}", "/models/{name}"
-                add_model(router, model, below, counted, shown=default is None, with_features=with_features)
-            below, counted = f"/models/{model.name}/versions/{model.version}", "/models/{name}/versions/{version}"
-            add_model(router, model, below, counted, shown=held not in newest, with_features=with_features)
+                below, counted_below = f"/models/{model.name}", "/models/{name}"
+                add_model(router, model, below, counted_below, shown=default is None, with_features=with_features)
+                background.add(router, model, Address(below, PATH, counted_below, default is None), newest=True)
+            below, counted_below = f"/models/{model.name}/versions/{model.version}", "/models/{name}/versions/{version}"
+            add_model(router, model, below, counted_below, shown=held not in newest, with_features=with_features)
+            background.add(router, model, Address(below, PATH, counted_below, held not in newest), newest=False)
 
 
 def add_index(router: APIRouter, models: ModelStore) -> None:
@@ -117,12 +97,14 @@ def add_model(
 ) -> None:
     """Two routes; those not `shown` are in the document under another address."""
     text = isinstance(model.inputs, TextInput)
-    one = Address(below, "/predict", counted_below, shown, with_features)
-    add(router, model, one, TEXT if text else FEATURES, one=True)
-    add(router, model, replace(one, name="/predict_batch"), TEXTS if text else INSTANCES)
+    one, many = Address(below, "/predict", counted_below, shown), Address(below, "/predict_batch", counted_below, shown)
+    add(router, model, one, TEXT if text else FEATURES, one=True, with_features=with_features)
+    add(router, model, many, form_of_batch(model), with_features=with_features)
 
 
-def add(router: APIRouter, model: ModelMetadata, address: Address, form: Form, *, one: bool = False) -> None:
+def add(
+    router: APIRouter, model: ModelMetadata, address: Address, form: Form, *, one: bool = False, with_features: bool
+) -> None:
     """A route that takes one instance, or a list of them."""
     key = model.name, model.version
     router.add_api_route(
@@ -135,7 +117,7 @@ def add(router: APIRouter, model: ModelMetadata, address: Address, form: Form, *
         name=address.path.strip("/"),
         description="One prediction." if one else "One prediction for each instance, in their order.",
         include_in_schema=address.shown,
-        openapi_extra=described(model, form, one=one, with_features=address.with_features),
+        openapi_extra=described(model, form, one=one, with_features=with_features),
     )
 
 

@@ -1,11 +1,11 @@
 """Our own dialect's answers: what is said of one prediction, and the JSON object around it."""
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import islice
 from typing import Any
 
 import orjson
-from starlette.types import Scope
 
 from app.predictor import Answer
 from app.runtimes.base import ModelMetadata, names_of, unnamed
@@ -45,11 +45,20 @@ def labels_of(labels: Any, row: list[float], model: ModelMetadata) -> dict[str, 
     }
 
 
-def signed(document: bytes, answer: Answer, scope: Scope) -> bytes:
+def members(answer: Answer) -> bytes:
+    """What is said of each instance, in their order: JSON without the brackets of the list."""
+    return orjson.dumps([prediction(answer, index) for index in range(len(answer.predictions.values))])[1:-1]
+
+
+def listed(parts: Iterable[bytes]) -> bytes:
+    """The JSON object of predictions that were made in one or more parts."""
+    return b'{"predictions":[%b]}' % b",".join(parts)
+
+
+def signed(document: bytes, model: ModelMetadata, request_id: str) -> bytes:
     """The JSON object of an answer, with who answered what; a request id has no character that JSON escapes."""
-    request_id = scope["state"]["request_id"].encode()
     return b'%b,"model":%b,"request_id":"%b"}' % (
-        document[:-1], identity(answer.model.name, answer.model.version), request_id
+        document[:-1], identity(model.name, model.version), request_id.encode()
     )  # fmt: skip
 
 

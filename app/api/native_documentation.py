@@ -15,22 +15,28 @@ DEFAULTED: Schema = {"const": "default", "description": "There only where some o
 
 def described(model: ModelMetadata, form: Form, *, one: bool, with_features: bool) -> Schema:
     """A route that takes one instance, or a list of them, and less of them where an entity is named `with_features`."""
-    instance = documentation.instance_schema(model.inputs)
-    takes = _taken(model, form, instance, one=one)
     refusals = documentation.NATIVE
     if with_features:
-        takes = {"anyOf": [takes, _taken_of_entities(model, form, _partial(model, instance), one=one)]}
         refusals = replace(refusals, told={**refusals.told, 404: "The feature store does not know an entity"})
     predictions = documentation.predictions_of(model)
     if with_features:
         predictions = [{**members, "features": DEFAULTED} for members in predictions]
     forms = predictions if one else [{"predictions": documentation.listed(predictions)}]
     return documentation.operation(
-        takes=takes,
+        takes=taken(model, form, one=one, with_features=with_features),
         example={form.field: model.inputs.example if one else [model.inputs.example]},
         gives=documentation.answered(forms),
         refusals=refusals,
     )
+
+
+def taken(model: ModelMetadata, form: Form, *, one: bool, with_features: bool) -> Schema:
+    """The body of such a route."""
+    instance = documentation.instance_schema(model.inputs)
+    whole = _taken(model, form, instance, one=one)
+    if not with_features:
+        return whole
+    return {"anyOf": [whole, _taken_of_entities(model, form, _partial(model, instance), one=one)]}
 
 
 def _taken(model: ModelMetadata, form: Form, instance: Schema, *, one: bool) -> Schema:

@@ -9,9 +9,10 @@ from starlette.types import Scope
 from app.api.deps import Key, caller, serving
 from app.api.json_bodies import Asked, BatchBody, Body, Form, OutputBody, read_batch, read_one
 from app.api.lean_route import Answering
-from app.api.native_answers import prediction, signed
+from app.api.native_answers import listed, members, prediction, signed
+from app.input_schema import TextInput
 from app.predictor import Answer
-from app.runtimes.base import unnamed
+from app.runtimes.base import ModelMetadata, unnamed
 
 
 class TextBody(OutputBody):
@@ -41,10 +42,15 @@ INSTANCES = Form("instances", list, TypeAdapter[Body](InstancesBody), nothing={}
 REVIEW = Form("review_text", str, TypeAdapter[Body](ReviewBody))
 
 
+def form_of_batch(model: ModelMetadata) -> Form:
+    """What /predict_batch takes for this model."""
+    return TEXTS if isinstance(model.inputs, TextInput) else INSTANCES
+
+
 def predict_one(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
         answer = await predicted(read_one(scope, body, form), form, model, scope, listed=False)
-        return signed(orjson.dumps(prediction(answer, 0)), answer, scope)
+        return signed(orjson.dumps(prediction(answer, 0)), answer.model, scope["state"]["request_id"])
 
     return predict
 
@@ -52,8 +58,7 @@ def predict_one(form: Form, model: Key) -> Answering:
 def predict_batch(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
         answer = await predicted(read_batch(scope, body, form), form, model, scope, listed=True)
-        predictions = [prediction(answer, index) for index in range(len(answer.predictions.values))]
-        return signed(orjson.dumps({"predictions": predictions}), answer, scope)
+        return signed(listed([members(answer)]), answer.model, scope["state"]["request_id"])
 
     return predict
 

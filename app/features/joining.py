@@ -38,6 +38,10 @@ class Entities:
     ids: Sequence[str | None]
     at: Where
 
+    def part(self, start: int, stop: int) -> "Entities":
+        """Those of the instances `start` to `stop` (exclusive)."""
+        return Entities(self.ids[start:stop], lambda index: self.at(start + index))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -60,12 +64,19 @@ class Features(Protocol):
         self, instances: Sequence[Any], entities: Entities | None, at: Where, caller: Caller
     ) -> Joined: ...
 
+    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
+        """Whether they need nothing from a store; raises BadInput for what is wrong in those that do."""
+        ...
+
 
 class NoFeatures:
     """Without a store an entity's id changes nothing."""
 
     async def joined(self, instances: Sequence[Any], entities: Entities | None, at: Where, caller: Caller) -> Joined:
         return Joined(instances)
+
+    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,9 @@ class StoredFeatures:
             metrics.FEATURE_DEFAULTS.labels("unavailable").inc(len(rows))
             return Joined(self._complete(instances, wanted, rows), {each.index for each in wanted})
         return await self._filled(instances, wanted, stored)
+
+    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
+        return entities is None or not await self._wanted(instances, entities, at)
 
     async def _wanted(self, instances: Sequence[Any], entities: Entities, at: Where) -> list[Wanted]:
         """What is given is checked first: a request that is wrong anyway asks for nothing."""

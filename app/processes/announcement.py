@@ -10,7 +10,7 @@ import structlog
 from app.input_schema import TextInput
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
-from app.settings import Settings
+from app.settings import JOBS_OFF, Settings
 
 log = structlog.stdlib.get_logger("forkcast")
 
@@ -26,6 +26,7 @@ def announce(settings: Settings, models: ModelStore, workers: int) -> None:
     """Say where everything is, with one request to try."""
     base = f"http://{address(reachable(settings.host), settings.port)}"
     lines = [f"API      {base}/predict"]
+    lines += [f"jobs     {base}/predict_background"] if settings.jobs_url != JOBS_OFF else []
     lines += [f"docs     {base}/docs"] if settings.docs == "on" else []
     lines += [f"metrics  {base}/metrics"] if settings.metrics == "on" else []
     lines += [f"health   {base}/health"]

@@ -21,23 +21,19 @@ from gunicorn.arbiter import Arbiter
 
 from app.processes import parent_death
 from app.processes.desk import Limits
+from app.processes.library_threads import THREAD_VARIABLES
 from app.processes.restarts import Restarts
 from app.processes.scoreboard import Role, Scoreboard, State
 from app.settings import GRACE_SECONDS, Settings
 
 log = structlog.stdlib.get_logger("forkcast")
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-)  # fmt: skip
-
 # What sets them, in the order in which Gunicorn is told of them; the last one is off by default.
 PORTS = ("PORT", "OPS_PORT", "FORKCAST_GRPC_PORT")
 scoreboard = Scoreboard()
 restarts = Restarts(scoreboard)
-# One that serves, and the ops worker.
-FEWEST_PROCESSES = 2
+# How much later than those that serve the worker that runs jobs gets its turn on a processor that both want.
+CONSUMER_NICENESS = 5
 HEADER_SECONDS = 10
 # With the model that it shares a worker boots in a fraction of this.
 SHARED_BOOT_SECONDS = 10
@@ -125,20 +121,25 @@ def end_with(arbiter: int) -> None:
 
 def resize(arbiter: Any, processes: int) -> None:
     """
-    The arbiter is to have so many workers, the ops worker among them: at the start, at a HUP, a TTIN or a TTOU.
+    The arbiter is to have so many workers, those of all roles: at the start, at a HUP, a TTIN or a TTOU.
 
-    A TTOU ends the oldest worker; so that it takes a serving one, the ops worker changes ages with the youngest.
+    A TTOU ends the oldest worker; so that it takes a serving one, the others of this generation become the youngest.
     """
-    if processes < FEWEST_PROCESSES:
-        arbiter.num_workers = FEWEST_PROCESSES
+    header = scoreboard.header
+    others = header.wanted_in(Role.OPS) + header.wanted_in(Role.CONSUME)
+    if processes <= others:
+        arbiter.num_workers = others + 1
         return
-    scoreboard.header.wanted = processes - 1
+    header.wanted = processes - others
     restarts.resized()
-    workers = list(arbiter.WORKERS.values())
-    present = scoreboard.header.generation
-    for ops in [each for each in workers if each.place.role == Role.OPS and each.place.generation == present]:
-        youngest = max(workers, key=lambda worker: worker.age)
-        ops.age, youngest.age = youngest.age, ops.age
+    ages = sorted(each.age for each in arbiter.WORKERS.values())
+    for worker, age in zip(sorted(arbiter.WORKERS.values(), key=_order_of_leaving), ages, strict=True):
+        worker.age = age
+
+
+def _order_of_leaving(worker: Any) -> tuple[bool, int]:
+    stays = worker.place.role != Role.SERVE and worker.place.generation == scoreboard.header.generation
+    return stays, worker.age
 
 
 def boot_seconds(settings: Settings, *, shared: bool) -> int:
@@ -156,8 +157,7 @@ def boot_seconds(settings: Settings, *, shared: bool) -> int:
 
 def enlist(worker: Any, version: str, limits: Limits) -> None:
     """Give a worker that is about to be forked its role in the present generation, and a slot that is free."""
-    serving = scoreboard.count(Role.SERVE) < scoreboard.header.wanted or scoreboard.count(Role.OPS) > 0
-    role = Role.SERVE if serving else Role.OPS
+    role = next((role for role in Role if restarts.missing(role)), Role.SERVE)
     restarts.forked(role)
     worker.scoreboard, worker.limits = scoreboard, limits
     worker.place = scoreboard.take(role, version)
@@ -166,8 +166,11 @@ def enlist(worker: Any, version: str, limits: Limits) -> None:
 def enter(worker: Any, settings: Settings, applications: dict[str, Callable[[], Any]]) -> None:
     """In the worker: it knows its pid, its ports, and how to make the application of its role."""
     worker.place.pid = os.getpid()
-    worker.ports = [settings.port, *settings.grpc_ports] if worker.place.role == Role.SERVE else [settings.ops_port]
-    worker.make_application = applications[Role(worker.place.role).name.lower()]
+    role = Role(worker.place.role)
+    ports = {Role.SERVE: [settings.port, *settings.grpc_ports], Role.OPS: [settings.ops_port], Role.CONSUME: []}
+    worker.ports, worker.make_application = ports[role], applications[role.name.lower()]
+    if role is Role.CONSUME:
+        os.nice(CONSUMER_NICENESS)
     # It beats by itself only once it is loaded.
     instant = time.monotonic() + scoreboard.header.boot_seconds
     os.utime(worker.tmp.fileno(), (instant, instant))

@@ -35,10 +35,11 @@ class Restarts:
         self._vacant[header.generation, role] -= 1
         if role is Role.SERVE:
             header.serve_restarts += 1
-        else:
+        elif role is Role.OPS:
             header.ops_restarts += 1
+        else:
+            header.consume_restarts += 1
 
     def missing(self, role: Role) -> int:
         """Workers that there should be, and are not."""
-        wanted = self._scoreboard.header.wanted if role is Role.SERVE else 1
-        return max(0, wanted - self._scoreboard.count(role))
+        return max(0, self._scoreboard.header.wanted_in(role) - self._scoreboard.count(role))

@@ -9,8 +9,8 @@ import mmap
 from dataclasses import dataclass
 from enum import IntEnum
 
-# Twice the most workers that the settings allow and their ops workers, for a HUP overlaps two generations.
-CAPACITY = 2 * (1024 + 1)
+# Twice the most workers that the settings allow, with one for ops and one for jobs: a HUP overlaps two generations.
+CAPACITY = 2 * (1024 + 2)
 WORD = 8
 SLOT_WORDS = 16
 HEADER_WORDS = 16
@@ -22,6 +22,7 @@ class Role(IntEnum):
 
     SERVE = 0
     OPS = 1
+    CONSUME = 2
 
 
 class State(IntEnum):
@@ -91,6 +92,19 @@ class Header(Block):
     """How long workers that were forked last may take to boot: those that they replace go on meanwhile."""
     control_seen = _word(10)
     """The newest revision of the model control that a reload has acted upon, whether it was refused or not."""
+    consumers = _word(11)
+    """Workers for background jobs that there should be: one, or none."""
+    consume_restarts = _word(12)
+
+    def wanted_in(self, role: Role) -> int:
+        """Workers that there should be in that role."""
+        wanted: dict[Role, int] = {Role.SERVE: self.wanted, Role.OPS: 1, Role.CONSUME: self.consumers}
+        return wanted[role]
+
+    def restarts(self) -> dict[str, int]:
+        """Of each role, by its name."""
+        counted = {Role.SERVE: self.serve_restarts, Role.OPS: self.ops_restarts, Role.CONSUME: self.consume_restarts}
+        return {role.name.lower(): number for role, number in counted.items()}
 
 
 class Place(Block):

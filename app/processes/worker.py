@@ -1,4 +1,4 @@
-"""The worker class: uvicorn under Gunicorn, in one of two roles."""
+"""The worker class: uvicorn under Gunicorn, in one of three roles."""
 
 import asyncio
 import faulthandler
@@ -84,8 +84,9 @@ class ForkcastWorker(UvicornWorker):  # type: ignore[misc]
             self._give_up()
 
     def _give_up(self) -> NoReturn:
-        """Be replaced, after a pause, as long as another worker serves; where none does, end the server."""
-        if not any(each.role is Role.SERVE and each.state is State.READY for each in self.scoreboard.workers()):
+        """Be replaced, after a pause, as long as another worker serves; where none does, end the server, if need be."""
+        serving = any(each.role is Role.SERVE and each.state is State.READY for each in self.scoreboard.workers())
+        if not serving and self.place.role != Role.CONSUME:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         time.sleep(RETRY_SECONDS)
         sys.exit(EXIT_FAILURE)

@@ -132,7 +132,7 @@ def _activated(artifact: str, listener: socket.socket, ops: socket.socket, folde
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     given = {
         "PORT": str(listener.getsockname()[1]), "OPS_PORT": str(ops.getsockname()[1]), "MODEL_URI": artifact,
-        "WEB_CONCURRENCY": str(WORKERS), "LISTEN_FDS": "2",
+        "WEB_CONCURRENCY": str(WORKERS), "FORKCAST_JOBS_URL": "off", "LISTEN_FDS": "2",
     }  # fmt: skip
     descriptors = [listener.fileno(), ops.fileno()]
     with (folder / "restarts.log").open("ab") as log:

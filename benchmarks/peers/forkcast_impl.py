@@ -18,8 +18,8 @@ class Forkcast:
     documentation = "README.md"
     acceleration = "auto"
     configured: ClassVar[Mapping[bool, str]] = {
-        False: "`FORKCAST_EXECUTION=inline`, a worker a core, all else by default",
-        True: "all by default: micro-batches without a timer, a worker a core",
+        False: "`FORKCAST_EXECUTION=inline`, a worker a core, no background jobs, all else by default",
+        True: "all by default but background jobs: micro-batches without a timer, a worker a core",
     }
 
     def launch(self, place: Place) -> Launch:
@@ -31,6 +31,7 @@ class Forkcast:
             "MODEL_URI": str(place.artifact),
             "FORKCAST_EXECUTION": "microbatch" if place.batching else "inline",
             "FORKCAST_ACCELERATION": self.acceleration,
+            "FORKCAST_JOBS_URL": "off",
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
         return Launch(command, settings, folder=ROOT)

@@ -105,15 +105,16 @@ def paths(client: TestClient) -> set[str]:
 
 def test_the_document_has_each_version_once(serve: Serve) -> None:
     churn, reviews = "/models/churn", "/models/reviews"
-    older = {f"{churn}/versions/9/predict", f"{churn}/versions/9/predict_batch", f"/v2{churn}/versions/9/infer"}
+    names = ("predict", "predict_batch", "predict_background")
+    older = {*(f"{churn}/versions/9/{name}" for name in names), f"/v2{churn}/versions/9/infer"}
     repository = {"/v2/repository/index", "/v2/repository/models/{name}/load", "/v2/repository/models/{name}/unload"}
     always = repository | {f"/v1{churn}:predict", f"/v2{churn}/infer"}
-    unnamed = {"/predict", "/predict_batch", "/invocations"}
+    unnamed = {*(f"/{name}" for name in names), "/invocations"}
 
     assert paths(serve(CHURN[0])) == always | unnamed
     assert paths(serve(*CHURN)) == always | unnamed | older
     assert paths(serve(*CHURN, *REVIEWS)) == always | older | {
-        *(f"{below}/{name}" for below in (churn, reviews) for name in ("predict", "predict_batch")),
+        *(f"{below}/{name}" for below in (churn, reviews) for name in names),
         f"/v2{reviews}/infer",
         f"/v1{reviews}:predict",
     }

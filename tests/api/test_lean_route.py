@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Scope
 from app import middleware
 from app.admission import Gate
 from app.api.lean_route import LeanRoute, Shortcut
+from app.body_limits import BodyLimits
 from app.errors import RefusedByModel
 from app.input_schema import TextInput
 from app.instances import Instances
@@ -77,15 +78,17 @@ def body(document: Any, path: str = "/predict") -> Request:
 
 def both(fake: Fake | None) -> tuple[FastAPI, ASGIApp, ASGIApp]:
     """An application's FastAPI, around it what every request passes with the shortcut, and the same without."""
-    settings: dict[str, Any] = {"FORKCAST_MAX_BODY_BYTES": MOST_BODY_BYTES, "FORKCAST_ON_LOAD_FAILURE": "unready"}
+    settings: dict[str, Any] = {
+        "FORKCAST_MAX_BODY_BYTES": MOST_BODY_BYTES, "FORKCAST_ON_LOAD_FAILURE": "unready", "FORKCAST_JOBS_URL": "off",
+    }  # fmt: skip
     whole = inner = create_app(Settings(**settings), ModelStore() if fake is None else ModelStore.of(fake))
     while not isinstance(inner, Shortcut):
         inner = inner.app  # type: ignore[attr-defined]
     fastapi = inner.app
     assert isinstance(fastapi, FastAPI)
     without = middleware.assemble(
-        fastapi, max_body_bytes=MOST_BODY_BYTES, gate=Gate(limit=9, timeout_seconds=30.0, pace=Pace()),
-        worker_header=False, access_log=False,
+        fastapi, body_limits=BodyLimits(MOST_BODY_BYTES, queued=MOST_BODY_BYTES),
+        gate=Gate(limit=9, timeout_seconds=30.0, pace=Pace()), worker_header=False, access_log=False,
     )  # fmt: skip
     return fastapi, whole, without
 
@@ -241,8 +244,10 @@ def test_what_the_shortcut_leads_to_are_routes_of_fastapi_and_in_its_document() 
     lean = [route for route in fastapi.routes if isinstance(route, LeanRoute)]
     described = fastapi.openapi()["paths"]
 
+    background = "/predict_background"
     versions = ["", "/versions/7"]
-    below = ["/models", *(f"/models/fake{version}{path}" for version in versions for path in PATHS[:2])]
+    names = [*PATHS[:2], background]
+    below = [background, "/models", *(f"/models/fake{version}{name}" for version in versions for name in names)]
     assert [route.path for route in lean][: len(PATHS) + len(below)] == [*PATHS, *below]
     assert {f"/v2/models/fake{version}/infer" for version in versions} <= {route.path for route in lean}
     assert all(isinstance(route, APIRoute) and len(route.methods) == 1 for route in lean)

@@ -12,6 +12,7 @@ def test_the_record_is_complete_and_names_no_place_of_this_machine(text_runtime:
 
     assert record.keys() == ENVIRONMENT.keys()
     assert str(Path.home()) not in json.dumps(record)
+    assert record["settings"] == {"FORKCAST_JOBS_URL": "off"}
 
 
 def test_settings_that_are_not_the_default_are_recorded() -> None:

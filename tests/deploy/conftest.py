@@ -82,7 +82,8 @@ def answers_200(url: str) -> bool:
 def server_environment(model: Path, **more: str) -> dict[str, str]:
     """The tests' own environment without any setting of Forkcast's, then those of a server on free ports."""
     ports = {"PORT": str(free_port()), "OPS_PORT": str(free_port())}
-    return {**own_environment(), "HOST": "127.0.0.1", **ports, "MODEL_URI": str(model), **more}
+    usual = {"HOST": "127.0.0.1", "FORKCAST_JOBS_URL": "off"}
+    return {**own_environment(), **usual, **ports, "MODEL_URI": str(model), **more}
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,7 @@ def test_with_every_line_uncommented_the_settings_are_the_defaults(monkeypatch, 
 
     defaults = {field: Settings.model_fields[field].default for field in Settings.model_fields}
     defaults |= {"web_concurrency": 2, "model_uri": "/opt/forkcast/var/models/sentiment.joblib"}
+    defaults |= {"jobs_url": "sqlite:////opt/forkcast/var/jobs.db"}
     assert settings.model_dump() == defaults
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from app import metrics
 from app.settings import ROOT, Settings
+from app.worker_figures import of_workers
 from benchmarks.server import free_port
 
 CONFIGURATION = ROOT / "deploy/prometheus/prometheus.yml"
@@ -108,4 +109,4 @@ def test_files_for_deployment_name_only_metrics_that_exist():
 
     named = {re.sub("_(bucket|sum|count)$", "", name) for text in texts for name in METRIC.findall(text)}
 
-    assert named <= set(METRIC.findall(metrics.render(metrics.of_workers([], {}))[0].decode()))
+    assert named <= set(METRIC.findall(metrics.render(of_workers([], {}))[0].decode()))

@@ -19,10 +19,11 @@ from typing import Any
 import joblib
 import pytest
 
-from app.settings import ROOT, Settings
+from app.settings import GRACE_SECONDS, ROOT, Settings
 
 UNIT = ROOT / "deploy/systemd/forkcast.service"
 SOCKETS = UNIT.with_suffix(".socket")
+CONSUMER = UNIT.with_name("forkcast-consumer.service")
 TUNED = UNIT.with_name("tuned.conf")
 INSTALLED = "/opt/forkcast/"
 SYSTEMD_UNITS = Path("/usr/lib/systemd/system")
@@ -33,8 +34,8 @@ print(json.dumps({name: configuration[name] for name in ("graceful_timeout", "ti
 """
 
 
-def directives(name: str) -> list[str]:
-    lines = UNIT.read_text().splitlines()
+def directives(name: str, unit: Path = UNIT) -> list[str]:
+    lines = unit.read_text().splitlines()
     return [line.removeprefix(f"{name}=") for line in lines if line.startswith(f"{name}=")]
 
 
@@ -55,17 +56,18 @@ def inodes(paths: Iterable[Path]) -> dict[str, int]:
 
 
 def executables() -> list[str]:
-    commands = [command for name in ("ExecStart", "ExecStartPost", "ExecReload") for command in directives(name)]
+    names = ("ExecStart", "ExecStartPost", "ExecReload")
+    commands = [command for unit in (UNIT, CONSUMER) for name in names for command in directives(name, unit)]
     return [command.split()[0] for command in commands]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.skipif(not SYSTEMD_UNITS.is_dir(), reason=f"systemd's own units are not in {SYSTEMD_UNITS}")
-@pytest.mark.parametrize("unit", [UNIT, SOCKETS], ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", [UNIT, SOCKETS, CONSUMER], ids=lambda unit: unit.name)
 def test_systemd_verifies_the_unit_without_a_word(tmp_path, unit):
     # A root in which everything is where the unit says; each executable is there only if this machine has it.
     shutil.copytree(SYSTEMD_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
-    for each in (UNIT, SOCKETS):
+    for each in (UNIT, SOCKETS, CONSUMER):
         shutil.copy(each, tmp_path / "usr/lib/systemd/system")
     drop_ins = tmp_path / "etc/systemd/system/forkcast.service.d"
     drop_ins.mkdir(parents=True)
@@ -89,14 +91,41 @@ def test_the_sockets_that_systemd_holds_are_those_of_the_settings_in_the_order_t
     assert held == [f"{defaults['host']}:{defaults['port']}", f"{defaults['ops_host']}:{defaults['ops_port']}"]
 
 
-def test_every_file_that_the_unit_names_is_in_the_checkout():
-    settings = [line for line in UNIT.read_text().splitlines() if not line.startswith("#")]
+@pytest.mark.parametrize("unit", [UNIT, CONSUMER], ids=lambda unit: unit.name)
+def test_every_file_that_the_unit_names_is_in_the_checkout(unit):
+    settings = [line for line in unit.read_text().splitlines() if not line.startswith("#")]
     named = re.findall(rf"{INSTALLED}\S+", "\n".join(settings))
 
     missing = [path for path in named if not in_checkout(path).is_file()]
 
-    assert f"{INSTALLED}gunicorn.conf.py" in named
+    assert named
     assert missing == []
+
+
+def test_both_units_keep_jobs_in_one_file_that_they_may_write():
+    urls = [
+        directive.removeprefix("FORKCAST_JOBS_URL=")
+        for unit in (UNIT, CONSUMER)
+        for directive in directives("Environment", unit)
+    ]
+
+    folders = [f"/var/lib/{name}" for unit in (UNIT, CONSUMER) for name in directives("StateDirectory", unit)]
+    assert urls == [f"sqlite:///{folder}/jobs.db" for folder in folders]
+    assert len(set(urls)) == 1
+
+
+def test_the_consumer_is_confined_as_the_server_is():
+    confining = ("UMask", "LimitCORE", "NoNewPrivileges", "PrivateTmp", "ProtectSystem", "ProtectHome", "User")
+
+    assert [directives(name, CONSUMER) for name in confining] == [directives(name) for name in confining]
+
+
+def test_the_consumer_has_time_to_give_back_what_it_runs():
+    request_timeout = Settings.model_fields["request_timeout_seconds"].default
+
+    (stop,) = directives("TimeoutStopSec", CONSUMER)
+
+    assert request_timeout + 2 * GRACE_SECONDS < int(stop)
 
 
 def test_each_timeout_leaves_time_for_the_one_before_it(environment):

@@ -37,7 +37,10 @@ def announced(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 def test_where_everything_is_gets_printed(announced: Callable[..., str]) -> None:
     printed = announced()
 
-    assert all(f"http://127.0.0.1:8000/{path}" in printed for path in ("predict", "docs", "metrics", "health"))
+    assert all(
+        f"http://127.0.0.1:8000/{path}" in printed
+        for path in ("predict", "predict_background", "docs", "metrics", "health")
+    )
     assert "http://127.0.0.1:8001/status" in printed
     assert "gRPC" not in printed
 
@@ -47,11 +50,12 @@ def test_where_grpc_is_spoken_is_printed_too(announced: Callable[..., str]) -> N
 
 
 def test_what_is_switched_off_is_not_printed(announced: Callable[..., str]) -> None:
-    printed = announced(FORKCAST_METRICS="off", FORKCAST_DOCS="off")
+    printed = announced(FORKCAST_METRICS="off", FORKCAST_DOCS="off", FORKCAST_JOBS_URL="off")
 
     assert "health" in printed
     assert "metrics" not in printed
     assert "docs" not in printed
+    assert "jobs" not in printed
 
 
 def test_the_journal_has_the_event_and_gets_nothing_printed(

@@ -47,8 +47,8 @@ def test_the_settings_reach_gunicorn(tmp_path: Path) -> None:
     )
 
     assert values["bind"] == ["[::1]:1234", "127.0.0.2:1235"]
-    # The ops worker is one more.
-    assert values["workers"] == 3 + 1
+    # The ops worker is one more, and so is the one that runs background jobs.
+    assert values["workers"] == 3 + 2
     assert 55 < values["graceful_timeout"] < values["timeout"]
     assert values["logconfig_dict"]["root"]["level"] == "WARNING"
     assert Path(values["worker_tmp_dir"]).parent == tmp_path

@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,3 +124,88 @@ def test_a_worker_that_boots_is_given_the_time_that_a_boot_may_take() -> None:
     finally:
         board.free(place.slot)
         board.header.boot_seconds = 0
+
+
+class Arbiter:
+    """As Gunicorn's: forks up to `num_workers`, the oldest leave first."""
+
+    def __init__(self, *, processes: int, consumers: int) -> None:
+        self.WORKERS: dict[int, SimpleNamespace] = {}
+        self.num_workers = processes
+        self.forked = 0
+        lifecycle.scoreboard.header.consumers = consumers
+        self.resize(processes)
+
+    def resize(self, processes: int) -> None:
+        self.num_workers = processes
+        lifecycle.resize(self, processes)
+        while len(self.WORKERS) > self.num_workers:
+            self.bury(min(self.WORKERS, key=lambda number: self.WORKERS[number].age))
+        while len(self.WORKERS) < self.num_workers:
+            self.fork()
+
+    def fork(self) -> None:
+        self.forked += 1
+        self.WORKERS[self.forked] = worker = SimpleNamespace(age=self.forked)
+        lifecycle.enlist(worker, "v1", lifecycle.limits(Settings()))
+
+    def bury(self, number: int) -> None:
+        place = self.WORKERS.pop(number).place
+        role, generation = Role(place.role), place.generation
+        lifecycle.scoreboard.free(place.slot)
+        lifecycle.restarts.ended(role, generation)
+
+    @property
+    def roles(self) -> dict[int, str]:
+        return {number: Role(worker.place.role).name for number, worker in sorted(self.WORKERS.items())}
+
+
+@pytest.fixture
+def arbiter_of() -> Iterator[Callable[..., Arbiter]]:
+    arbiters: list[Arbiter] = []
+    # Of its own, so that no other test's workers are counted.
+    header = lifecycle.scoreboard.header
+    header.generation += 1
+
+    def make(**given: int) -> Arbiter:
+        arbiters.append(Arbiter(**given))
+        return arbiters[-1]
+
+    yield make
+    for arbiter in arbiters:
+        for number in list(arbiter.WORKERS):
+            arbiter.bury(number)
+    header.generation += 1
+    header.wanted = header.consumers = 0
+
+
+def test_roles_are_given_to_who_serves_first_then_ops_then_who_runs_jobs(arbiter_of: Callable[..., Arbiter]) -> None:
+    assert list(arbiter_of(processes=4, consumers=1).roles.values()) == ["SERVE", "SERVE", "OPS", "CONSUME"]
+
+
+def test_without_an_embedded_queue_nobody_runs_jobs(arbiter_of: Callable[..., Arbiter]) -> None:
+    assert list(arbiter_of(processes=3, consumers=0).roles.values()) == ["SERVE", "SERVE", "OPS"]
+
+
+def test_who_ran_jobs_and_died_is_replaced_in_its_role(arbiter_of: Callable[..., Arbiter]) -> None:
+    arbiter = arbiter_of(processes=4, consumers=1)
+    before = lifecycle.scoreboard.header.consume_restarts
+
+    arbiter.bury(4)
+    arbiter.fork()
+
+    assert arbiter.roles == {1: "SERVE", 2: "SERVE", 3: "OPS", 5: "CONSUME"}
+    assert lifecycle.scoreboard.header.consume_restarts == before + 1
+
+
+def test_a_ttou_ends_who_serves_whoever_is_older_and_leaves_one(arbiter_of: Callable[..., Arbiter]) -> None:
+    arbiter = arbiter_of(processes=3, consumers=1)
+
+    arbiter.resize(5)
+    grown = arbiter.roles
+    for processes in (4, 3, 2):
+        arbiter.resize(processes)
+
+    assert grown == {1: "SERVE", 2: "OPS", 3: "CONSUME", 4: "SERVE", 5: "SERVE"}
+    assert arbiter.roles == {2: "OPS", 3: "CONSUME", 5: "SERVE"}
+    assert arbiter.num_workers == 3

@@ -21,6 +21,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tests.server.estimators import ProcessFacts, Sleeper
 from tests.server.running_server import Server, Settings, copy_project, running
 
+# Minutes: make test-jobs.
+collect_ignore = ["under_fire"]
 StartServer = Callable[..., Server]
 StartServers = Callable[..., dict[str, Server]]
 SaveModel = Callable[[str, Any], Path]

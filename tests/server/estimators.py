@@ -31,6 +31,29 @@ class Sleeper(OneNumber):
         return rows[:, 0]
 
 
+class Poisoned(OneNumber):
+    """Answers its number; at 13 its process ends on the spot, as in a library that crashes."""
+
+    def predict(self, rows: Any) -> Any:
+        if 13 in rows:
+            kill_itself()
+        return rows[:, 0]
+
+
+class Recorder(OneNumber):
+    """Answers its number and who predicted it, after a moment; writes both to a file, a line a predict."""
+
+    def __init__(self, path: str = "", seconds: float = 0.0) -> None:
+        self.path = path
+        self.seconds = seconds
+
+    def predict(self, rows: Any) -> Any:
+        with open(self.path, "a") as file:
+            file.write("".join(f"{row:.0f} {os.getpid()}\n" for row in rows[:, 0]))
+        time.sleep(self.seconds)
+        return np.array([[row, os.getpid()] for row in rows[:, 0]])
+
+
 class Bound(OneNumber):
     """Predicts only in the process that has unpickled it, as what holds a device or a connection does; answers 7."""
 

@@ -197,7 +197,9 @@ def spawned(project: Path, log_file: Path, settings: Settings, python: str = sys
     ):
         ports = {"PORT": str(port), "OPS_PORT": str(ops_port)}
         grpc = {"FORKCAST_GRPC_PORT": str(grpc_port)} if "FORKCAST_GRPC_PORT" in settings else {}
-        environment = {"PATH": os.environ["PATH"], **ports, "WEB_CONCURRENCY": "1", **settings, **grpc}
+        # The servers of all tests run in one folder, where each would take the jobs of the others.
+        usual = {"PATH": os.environ["PATH"], "WEB_CONCURRENCY": "1", "FORKCAST_JOBS_URL": "off"}
+        environment = {**usual, **ports, **settings, **grpc}
         process = subprocess.Popen(
             [python, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
             cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,

@@ -19,6 +19,18 @@ warnings = false
 [operations.checks]
 positive_data_acceptance.enabled = false
 
+# A key that came before, with another body.
+[[operations]]
+include-path-regex = "_background$"
+[operations.checks]
+positive_data_acceptance.enabled = false
+
+# What is cancelled can still be asked.
+[[operations]]
+include-path-regex = "^/jobs/"
+[operations.checks]
+use_after_free.enabled = false
+
 # Without a key each is refused.
 [[operations]]
 include-path-regex = "/(un)?load$"
@@ -27,8 +39,16 @@ warnings = false
 
 
 @pytest.fixture(scope="module")
-def servers(start_servers: StartServers, text_model: Path, table_model: Path) -> dict[str, Server]:
-    return start_servers(text=serving(text_model, workers=1), table=serving(table_model, workers=1))
+def servers(
+    start_servers: StartServers, text_model: Path, table_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Server]:
+    folder = tmp_path_factory.mktemp("jobs")
+    models = {"text": text_model, "table": table_model}
+    wanted = {
+        name: serving(model, workers=1, FORKCAST_JOBS_URL=f"sqlite:///{folder / name}.db")
+        for name, model in models.items()
+    }
+    return start_servers(**wanted)
 
 
 @pytest.mark.parametrize("name", ["text", "table"])
