@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from app import metrics, middleware
+from app import middleware
 from app.admission import Gate
 from app.api import (
     documentation_page,
@@ -33,25 +32,22 @@ from app.api.lean_route import Shortcut
 from app.api.native_routes import Background, NoBackground, Queueing
 from app.api_keys import ApiKeys, read_keys
 from app.body_limits import BodyLimits
-from app.content_filter import BlockedTerms, ContentFilter, NoContentFilter, read_terms
+from app.content_filter import ContentFilter
 from app.ending import Ending
 from app.environment import SettingsInvalid, load_settings
 from app.errors import ForkcastError, ModelNotReady
-from app.execution import Executor, Inline, Threads
 from app.loading import load_models
-from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.pace import Pace
-from app.prediction_cache import PredictionCache
-from app.predictor import Predictor
-from app.settings import GRACE_SECONDS, JOBS_OFF, Settings
-from app.surroundings import NOTHING_AROUND, Surroundings, make_surroundings
+from app.serving_parts import make_content_filter, make_executor, tell_metrics, warm
+from app.settings import GRACE_SECONDS, Settings
+from app.store_settings import JOBS_OFF
+from app.surroundings import Surroundings, make_surroundings
 
 # How long the one inference thread waits for the loop to let it run. With Python's 5 ms, one that often lets go of the
 # interpreter's lock got half of its work done while the loop refused ten times the capacity. The pool of the mode
 # `threads` keeps Python's: it is what is compared with.
 SWITCH_SECONDS = 0.001
-DEFAULT_TERMS = Path(__file__).with_name("blocked_terms.txt")
 INVOCATIONS = {"mlflow": mlflow_scoring, "sagemaker": sagemaker}
 log = structlog.stdlib.get_logger("forkcast")
 MakeGrpc = Callable[[Serving], Any]
@@ -152,30 +148,6 @@ def make_grpc(settings: Settings, gate: Gate, keys: ApiKeys | None) -> MakeGrpc 
     return partial(connections, gate=gate, keys=keys, access_log=settings.access_log == "on")
 
 
-def make_content_filter(settings: Settings) -> ContentFilter:
-    """Predictions are screened only by `all`; prompts of text generation by `generate` too."""
-    if settings.content_filter != "all":
-        return NoContentFilter()
-    return BlockedTerms(read_terms(settings.blocked_terms_file or DEFAULT_TERMS))
-
-
-def make_executor(settings: Settings, models: ModelStore, pace: Pace) -> Executor:
-    """The execution mode, behind a cache where there is to be one; raises ModelNotReady."""
-    executor = make_execution_mode(settings, models, pace)
-    return PredictionCache(executor, settings.cache_entries) if settings.cache_entries else executor
-
-
-def make_execution_mode(settings: Settings, models: ModelStore, pace: Pace) -> Executor:
-    """Raises ModelNotReady for threads around a model that may be called from one at a time only."""
-    if settings.execution == "inline":
-        return Inline(pace)
-    if settings.execution == "threads":
-        if settings.threads > 1 and any(held.runtime and not held.runtime.thread_safe for held in models):
-            raise ModelNotReady("the model cannot predict in several threads at once; set FORKCAST_THREADS=1")
-        return Threads(settings.threads, pace)
-    return MicroBatch(settings.max_batch_size, pace=pace)
-
-
 def make_lifespan(
     settings: Settings,
     models: ModelStore,
@@ -215,38 +187,6 @@ def make_lifespan(
             executor.close()
 
     return lifespan
-
-
-def warm(
-    settings: Settings,
-    models: ModelStore,
-    executor: Executor,
-    content_filter: ContentFilter,
-    around: Surroundings = NOTHING_AROUND,
-) -> Serving:
-    """A worker's parts once each of its models has predicted; raises ModelNotReady where one cannot."""
-    if not models.loaded:
-        return Serving({}, None)
-    predictors = {}
-    for held in models:
-        predictor = Predictor(
-            runtime=held.current,
-            executor=executor,
-            content_filter=content_filter,
-            most_rows=settings.max_rows,
-            features=around.features.of_model(held.metadata.inputs),
-            prediction_log=around.prediction_log,
-        )
-        predictor.warm_up()
-        predictors[held.metadata.name, held.metadata.version] = predictor
-    return Serving(predictors, models.default.metadata if models.default is not None else None)
-
-
-def tell_metrics(models: ModelStore) -> None:
-    """In the process that serves them: another's word of them would stay."""
-    for held in models:
-        model = held.current.metadata
-        metrics.MODEL_INFO.labels(model.name, model.version, model.sha256, model.platform, model.acceleration).set(1)
 
 
 def describe(models: ModelStore) -> str:

@@ -58,24 +58,6 @@ WORKER_REQUESTS = Counter("forkcast_worker_requests_total", "Requests answered, 
 CACHE_LOOKUPS = Counter(
     "forkcast_prediction_cache_lookups_total", "Instances that the prediction cache was asked for.", ["outcome"]
 )
-FEATURE_SECONDS = Histogram(
-    "forkcast_feature_fetch_duration_seconds",
-    "Time of a query to the feature store, retries included.",
-    buckets=SECONDS,
-)
-FEATURE_FETCHES = Counter(
-    "forkcast_feature_fetches_total", "Queries to the feature store, those that were not sent too.", ["outcome"]
-)
-FEATURE_RETRIES = Counter("forkcast_feature_retries_total", "Queries to the feature store that were sent once more.")
-FEATURE_WRONG = Counter("forkcast_feature_values_refused_total", "Stored features that the model cannot take.")
-FEATURE_DEFAULTS = Counter(
-    "forkcast_feature_defaults_total", "Instances that were predicted with default features.", ["reason"]
-)
-FEATURE_BREAKER = Gauge(
-    "forkcast_feature_breaker_open",
-    "Workers that let the feature store alone for a while.",
-    multiprocess_mode="livesum",
-)
 LOG_RECORDS = Counter(
     "forkcast_prediction_log_records_total", "Records of the prediction log, by what became of them.", ["outcome"]
 )

@@ -1,7 +1,6 @@
 """The life of one request, in order."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +12,18 @@ import structlog
 from app import instances as block
 from app.caller import Caller
 from app.content_filter import ContentFilter
-from app.errors import BadInput, ModelNotReady, Problem, Refusal, RefusedByModel
-from app.execution import Executor, watched
+from app.errors import BadInput, Problem, RefusedByModel
+from app.execution import Executor
 from app.features.joining import NOBODY, Entities, Features
 from app.instances import Array, Instances
 from app.prediction_log.base import PredictionLog
-from app.runtimes.base import Golden, ModelMetadata, Output, Predictions, Runtime, Value, unnamed
+from app.runtimes.base import ModelMetadata, Output, Predictions, Runtime, Value, unnamed
 from app.runtimes.output import OutputRuntime
 from app.runtimes.parametrized import WithParameters
 from app.tensors import Tensor, array_of_values, block_of
+from app.trial import in_no_prediction, try_model
 
-# Another processor may add in another order; a wrong or damaged model is far beyond this.
-GOLDEN_TOLERANCE = 1e-9
-# Of an instance, and of a request, whose numbers are some hundred megabytes as Python's objects.
-MOST_WIDTH = 100_000
 MOST_NUMBERS = 10_000_000
-# More than one, so that an output with another first axis than the rows is told from others.
-TRIED_ROWS = 3
 log = structlog.stdlib.get_logger("forkcast")
 
 
@@ -211,37 +205,7 @@ class Predictor:
 
         Raises ModelNotReady where the model cannot, or answers otherwise than when it was trained.
         """
-        runtime = self._runtime
-        inputs = runtime.metadata.inputs
-        try:
-            runtime.prepare()
-            for golden in runtime.metadata.goldens:
-                _check_golden(golden, runtime)
-            example = inputs.block([inputs.example], str)
-            self._executor.warm_up(runtime, example)
-            for output in in_no_prediction(runtime.metadata):
-                self._try(OutputRuntime(runtime, output), example)
-        except ModelNotReady:
-            raise
-        except Exception as error:
-            refusal = Refusal.MEMORY if isinstance(error, MemoryError) else Refusal.UNUSABLE
-            reason = f"the model cannot predict its example ({type(error).__name__}: {error})"
-            raise ModelNotReady(reason, refusal) from error
-
-    def _try(self, computing: OutputRuntime, example: Instances) -> None:
-        """An output that does not answer the example a row an instance, in numbers that JSON has, is not served."""
-        try:
-            for rows in (1, TRIED_ROWS):
-                answer = computing.compute(block.concatenate([example] * rows), computing.output)
-                computing.width = np.size(answer[:1])
-                if len(answer) != rows or computing.width > MOST_WIDTH:
-                    raise ValueError(f"{len(answer)} answers of {computing.width} numbers to {rows} instances")
-                json.dumps(answer.tolist(), allow_nan=False)
-            self._executor.warm_up(computing, example)
-        except Exception as error:
-            log.warning("output not served", model=computing.metadata.name, output=computing.output, reason=str(error))
-            return
-        self._computed[computing.output] = computing
+        self._computed = try_model(self._runtime, self._executor)
 
     def _known_output(self, output: str, rows: int, field: str) -> Output:
         """Raises BadInput where it is not one of the model's, or would be too many numbers."""
@@ -255,19 +219,3 @@ class Predictor:
                     raise BadInput([Problem(field, reason)])
                 return known
         raise BadInput([Problem(field, f"must be one of {', '.join(served)}")])
-
-
-def in_no_prediction(model: ModelMetadata) -> list[Output]:
-    """What it computes only where it is asked to."""
-    predicted = {"predict", "predict_proba"} if model.has_probabilities else {"predict"}
-    return [output for output in model.outputs if output not in predicted]
-
-
-def _check_golden(golden: Golden, runtime: Runtime) -> None:
-    answer = watched(runtime, runtime.metadata.inputs.block([golden.instance], str))
-    if runtime.metadata.task != "regression" and list(answer.values) != [golden.value]:
-        raise ModelNotReady("the model answers another label than when it was trained", Refusal.GOLDENS)
-    expected: Any = golden.value if runtime.metadata.task == "regression" else golden.probabilities
-    given: Any = unnamed(answer.values[0]) if answer.probabilities is None else answer.probabilities[0]
-    if expected is not None and not np.allclose(given, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
-        raise ModelNotReady("the model answers other numbers than when it was trained", Refusal.GOLDENS)

@@ -2,7 +2,8 @@
 
 from app.jobs import open_queue
 from app.jobs.base import JobQueue, Terms
-from app.settings import JOBS_OFF, Settings
+from app.settings import Settings
+from app.store_settings import JOBS_OFF
 
 
 def make_queue(settings: Settings) -> JobQueue | None:

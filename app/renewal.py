@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from app.errors import ModelNotReady, Refusal
 from app.loading import load_all, loading_of, locate, log_loaded
-from app.main import create_app, make_content_filter, make_executor, warm
+from app.main import create_app
 from app.model_store import Held, ModelStore
 from app.pace import Pace
 from app.processes.download import discard_download
@@ -24,6 +24,7 @@ from app.proof import Proof, Proven
 from app.runtimes import build_runtime, read_model
 from app.runtimes.base import ModelMetadata, Runtime
 from app.schema_document import inputs_to_json
+from app.serving_parts import make_content_filter, make_executor, warm
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("forkcast")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from app.errors import ModelNotReady
-from app.main import load_models, make_executor
+from app.loading import load_models
 from app.model_store import ModelStore
 from app.pace import Pace
 from app.runtimes.base import Predictions, Runtime
+from app.serving_parts import make_executor
 from app.settings import Settings
 from tests.conftest import MakeClient
 from tests.test_execution import Echo, run

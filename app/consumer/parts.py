@@ -12,9 +12,9 @@ from app.api.native_background import BatchWork
 from app.consumer.runner import JobRunner
 from app.consumer.tallies import keep_tallies
 from app.jobs.base import JobQueue
-from app.main import make_content_filter, warm
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
+from app.serving_parts import make_content_filter, warm
 from app.settings import GRACE_SECONDS, Settings
 from app.surroundings import Surroundings
 

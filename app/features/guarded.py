@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import stamina
 import structlog
 
-from app import metrics
 from app.errors import FeaturesUnavailable
+from app.features import measures
 from app.features.base import Columns, FeatureStore, StoreBusy, Stored, StoreError, StoreRefused, WrongAnswer
 from app.features.breaker import Admission, Breaker, RetryBudget
 
@@ -54,7 +54,7 @@ class Guarded:
     async def fetch(self, entity_ids: Sequence[str], columns: Columns) -> Mapping[str, Stored]:
         admission = self._breaker.admit()
         if admission is Admission.REFUSED:
-            metrics.FEATURE_FETCHES.labels("refused").inc()
+            measures.FETCHES.labels("refused").inc()
             raise FeaturesUnavailable
         self._budget.fetched()
         started = time.perf_counter()
@@ -67,8 +67,8 @@ class Guarded:
             self._breaker.failed(admission)
             raise
         finally:
-            metrics.FEATURE_SECONDS.observe(time.perf_counter() - started)
-            metrics.FEATURE_BREAKER.set(self._breaker.is_open)
+            measures.SECONDS.observe(time.perf_counter() - started)
+            measures.BREAKER.set(self._breaker.is_open)
         self._succeeded()
         return stored
 
@@ -97,7 +97,7 @@ class Guarded:
             with attempt:
                 sent += 1
                 if sent > 1:
-                    metrics.FEATURE_RETRIES.inc()
+                    measures.RETRIES.inc()
                 return await self._store.fetch(entity_ids, columns)
         raise AssertionError("the last attempt answers or raises")
 
@@ -138,14 +138,14 @@ class Guarded:
             task.exception()
 
     def _succeeded(self) -> None:
-        metrics.FEATURE_FETCHES.labels("answered").inc()
+        measures.FETCHES.labels("answered").inc()
         self._breaker.succeeded()
         if not self._available:
             self._available = True
             log.info("feature store available")
 
     def _failed(self, admission: Admission, error: Exception) -> None:
-        metrics.FEATURE_FETCHES.labels("timeout" if isinstance(error, TimeoutError) else "failed").inc()
+        measures.FETCHES.labels("timeout" if isinstance(error, TimeoutError) else "failed").inc()
         if isinstance(error, StoreRefused):
             # The store answers.
             self._breaker.succeeded()

@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
-from app import metrics
 from app.caller import Caller
 from app.errors import BadInput, DeadlineExceeded, FeaturesUnavailable, ForkcastError, Problem, UnknownEntity
+from app.features import measures
 from app.features.base import Columns, Stored
 from app.features.gathered import Gathered
 from app.features.shapes import Shape
@@ -108,7 +108,7 @@ class StoredFeatures:
             stored = await self._stored(wanted, caller)
         except FeaturesUnavailable as refusal:
             rows = [self._default(each, {}, "unavailable", refusal) for each in wanted]
-            metrics.FEATURE_DEFAULTS.labels("unavailable").inc(len(rows))
+            measures.DEFAULTS.labels("unavailable").inc(len(rows))
             return Joined(self._complete(instances, wanted, rows), {each.index for each in wanted})
         return await self._filled(instances, wanted, stored)
 
@@ -161,7 +161,7 @@ class StoredFeatures:
             rows.append(values)
             await _let_others(len(rows))
         for reason, number in Counter(defaulted.values()).items():
-            metrics.FEATURE_DEFAULTS.labels(reason).inc(number)
+            measures.DEFAULTS.labels(reason).inc(number)
         return Joined(self._complete(instances, wanted, rows), defaulted)
 
     def _complete(self, instances: Sequence[Any], wanted: Sequence[Wanted], rows: Sequence[Stored]) -> list[Any]:
@@ -180,7 +180,7 @@ class StoredFeatures:
         try:
             values = {name: self._shape.value(name, row.get(name)) for name in each.missing}
         except ValueError as error:
-            metrics.FEATURE_WRONG.inc()
+            measures.WRONG.inc()
             if (reason := str(error)) not in self._told:
                 self._told.add(reason)
                 log.warning("stored feature refused", reason=reason)

@@ -10,7 +10,8 @@ import structlog
 from app.input_schema import TextInput
 from app.model_store import ModelStore
 from app.runtimes.base import ModelMetadata
-from app.settings import JOBS_OFF, Settings
+from app.settings import Settings
+from app.store_settings import JOBS_OFF
 
 log = structlog.stdlib.get_logger("forkcast")
 

@@ -17,9 +17,9 @@ from app.caller import ANYONE
 from app.content_filter import NoContentFilter
 from app.execution import Inline
 from app.grpc_calls import Call, Code, Refused
-from app.main import warm
 from app.model_store import ModelStore
 from app.processes.grpc_messages import framed, message_of
+from app.serving_parts import warm
 from app.settings import Settings
 from tests.api.test_hostile_dialects import MODELS, TENSORS
 from tests.api.test_native import Fake

@@ -21,9 +21,9 @@ from app.content_filter import NoContentFilter
 from app.execution import Inline
 from app.grpc_calls import Call, Code, Refused
 from app.input_schema import TextInput
-from app.main import warm
 from app.model_store import ModelStore
 from app.runtimes.base import Runtime
+from app.serving_parts import warm
 from app.settings import ROOT, Settings
 from tests.api.test_error_responses import ERRORS
 from tests.api.test_native import Fake

@@ -13,10 +13,10 @@ from app.execution import Executor, Inline
 from app.input_schema import TextInput
 from app.jobs.base import Claim
 from app.jobs.work import Progress, Unworkable
-from app.main import make_content_filter, warm
 from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.runtimes.base import Runtime
+from app.serving_parts import make_content_filter, warm
 from app.settings import Settings
 from tests.api.test_native import TABLE, Fake
 from tests.conftest import MakeClient
