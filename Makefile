@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # Each has an environment of its own, for none can share one with another.
 PEERS := litserve mlserver bentoml mlflow ray torchserve
 .DEFAULT_GOAL := help
-.PHONY: help serve reload rollback model train check-config consume jobs-dead jobs-replay test test-jobs test-deploy test-load test-peers test-clients check lint types readme protobuf bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-tune bench-report tune load profile clean
+.PHONY: help serve reload rollback model train check-config consume jobs-dead jobs-replay test test-jobs test-deploy test-load test-peers test-clients check lint types readme protobuf bench bench-claims bench-full bench-quick bench-generator bench-agreement bench-memory bench-engine bench-acceleration bench-account bench-models bench-peers bench-protocol bench-surroundings bench-tune bench-report tune load profile clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -135,6 +135,9 @@ bench-peers: .venv/.installed-bench $(patsubst %,var/peers/%/.installed,$(filter
 
 bench-protocol: .venv/.installed-bench var/peers/mlserver/.installed ## of bench-peers only what is asked in the protocol that MLServer speaks too (some 7 minutes; RESUME=folder goes on)
 	@$(PYTHON_RUN) -m benchmarks.protocol $(if $(RESUME),--resume "$(RESUME)")
+
+bench-surroundings: .venv/.installed-bench ## measure what waits around a predict: features from a store, its faults, the queue (some 13 minutes; ONLY=faults tries a part)
+	@$(PYTHON_RUN) -m benchmarks.surroundings $(ONLY)
 
 load: .venv/.installed var/venv-load/.installed ## ask a running server as users do: HOST_URL=http://host:8000; PROFILE=5 or 10 users (both: a minute)
 	@$(PYTHON_RUN) -m benchmarks.load $(if $(HOST_URL),--url "$(HOST_URL)") $(if $(PROFILE),--profile "$(PROFILE)")

@@ -11,6 +11,7 @@ from benchmarks import result_file, tables
 from benchmarks.comparable import NotComparable
 from benchmarks.reporting import bench_table, peers_in_full, peers_table, protocol_table
 from benchmarks.series import Series, newest
+from benchmarks.surroundings import table as surroundings_table
 
 # NAME is one result or several, by the rule of `result_file.read`; several are combined into one table.
 OPENING = r"<!-- results: (?P<names>[\w.-]+(?: [\w.-]+)*) -->\n"
@@ -23,7 +24,7 @@ SERIES: dict[str, tuple[str, Callable[[Series], str]]] = {
     "protocol-in-full": ("protocol", protocol_table.in_full),
 }
 # What their tables are before there is a result.
-NOT_YET: dict[str, str] = {each.BENCHMARK: each.NOT_YET for each in (peers_table, protocol_table)}
+NOT_YET: dict[str, str] = {each.BENCHMARK: each.NOT_YET for each in (peers_table, protocol_table, surroundings_table)}
 FILES = (ROOT / "README.md", ROOT / "benchmarks/PEERS.md")
 MARKED = re.compile(rf"(?P<opening>{OPENING}).*?(?P<end><!-- end -->)", re.DOTALL)
 
@@ -53,7 +54,12 @@ def section(names: str, folder: Path) -> str:
             return NOT_YET[benchmark]
         check_no_trial([series.head])
         return render(series)
-    runs = [result_file.read(name, folder) for name in names.split()]
+    try:
+        runs = [result_file.read(name, folder) for name in names.split()]
+    except FileNotFoundError:
+        if names not in NOT_YET:
+            raise
+        return NOT_YET[names]
     check_no_trial(runs)
     return tables.render(runs)
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,19 +87,20 @@ def stock(
     preload: bool = False,
     model_uri: str,
     folder: Path,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Stock]:
     """
     A module of benchmarks/baselines that is ready; its output goes to a file in `folder`.
 
     One worker is uvicorn alone, unless it is preloaded or Gunicorn's own. `threads` are those of SIZED, ValueError for
-    others; a queue has a consumer for each worker; for ONNX the artifact is converted. Raises NotMeasurable where a
-    technique cannot be had.
+    others; a queue has a consumer for each worker; for ONNX the artifact is converted. `settings` are further ones of
+    the technique, by their names in the environment. Raises NotMeasurable where a technique cannot be had.
     """
     if threads is not None and technique not in SIZED:
         raise ValueError(f"{technique} has no threads of its own to be {threads}; only {' and '.join(SIZED)} have")
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     size = threads or THREADS
-    environment = {**inherited, **ONE_THREAD, "MODEL_URI": model_uri, "THREADS": str(size)}
+    environment = {**inherited, **ONE_THREAD, "MODEL_URI": model_uri, "THREADS": str(size), **(settings or {})}
     if technique == "onnx":
         environment["MODEL_URI"] = str(onnx_beside(Path(model_uri)))
     arbiter = workers > 1 or worker_class == "asgi" or preload

@@ -7,6 +7,7 @@ from benchmarks.account import table as account_table
 from benchmarks.comparable import check_comparable
 from benchmarks.markdown import figure_rows, machine, percent, table
 from benchmarks.result_file import Document
+from benchmarks.surroundings import table as surroundings_table
 from benchmarks.tuning import table as tune_table
 
 MEBI = 2**20
@@ -65,4 +66,5 @@ RENDERERS: dict[str, Callable[[Sequence[Document]], str]] = {
     "acceleration": acceleration_table.render,
     "account": account_table.render,
     "tune": tune_table.render,
+    surroundings_table.BENCHMARK: surroundings_table.render,
 }

@@ -56,15 +56,18 @@ class Client:
 
     async def post(self, document: object = ROW, **headers: str) -> Reply:
         """To /predict; raises WrongAnswer, or Failed, and the next call is on a new connection then."""
-        body = json.dumps(document).encode()
-        lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
-        if not self._keep_alive:
-            lines.append("connection: close\r\n")
-        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{''.join(lines)}"
-        reply = await self._ask(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        reply = await self.send("/predict", json.dumps(document).encode(), **headers)
         if reply.status == 200:
             check(reply.body, self._right)
         return reply
+
+    async def send(self, path: str, body: bytes, **headers: str) -> Reply:
+        """Of JSON, with whatever answer; raises Failed."""
+        lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
+        if not self._keep_alive:
+            lines.append("connection: close\r\n")
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{''.join(lines)}"
+        return await self._ask(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
 
     async def get(self, path: str) -> Reply:
         return await self._ask(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())

@@ -52,6 +52,13 @@ class Computes(OneNumber):
         return np.full(len(rows), self.answer)
 
 
+class Doubles(OneNumber):
+    """Answers twice what its only column holds, at once."""
+
+    def predict(self, rows: Any) -> Any:
+        return np.asarray(rows, dtype=float)[:, 0] * 2
+
+
 class Misbehaves:
     """Does it when it is unpickled: `sleep`, `memory`, `exit`, `kill` or `raise`."""
 

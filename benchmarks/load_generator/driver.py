@@ -25,13 +25,14 @@ def closed(
     seconds: float,
     connections: int,
     keep_alive: bool = True,
+    timeout_seconds: float = TIMEOUT_SECONDS,
     tolerance: float = TOLERANCE,
     form: FormName = "json",
 ) -> Measured:
     """As many requests as so many connections can have answered; raises RunFailed."""
     return measured(
         Plan(
-            port=port, path=path, bodies=bodies, expected=expected, seconds=seconds, timeout_seconds=TIMEOUT_SECONDS,
+            port=port, path=path, bodies=bodies, expected=expected, seconds=seconds, timeout_seconds=timeout_seconds,
             load=Closed(connections, keep_alive), tolerance=tolerance, form=form,
         )
     )  # fmt: skip

@@ -21,6 +21,8 @@ from benchmarks.failures import WrongAnswer
 from benchmarks.http_client import Reply
 from benchmarks.questions import Style, bodies, questions
 from benchmarks.subjects import Subject
+from benchmarks.surroundings.asked import entity_plan, rows_of
+from benchmarks.surroundings.store import feature_store
 from benchmarks.workload import Question
 from tests.conftest import TEXTS
 
@@ -66,6 +68,20 @@ def check(client: TestClient, question: Question) -> None:
 
 def questions_of(subject: Subject, style: Style = "label") -> list[Question]:
     return [each for rows in (1, 3) for each in questions(style, subject, rows=rows, count=5)]
+
+
+@pytest.mark.parametrize("technique", ["features_blocking", "features_def_route", "features_async"])
+def test_a_technique_with_a_feature_store_predicts_what_is_stored(
+    technique: str, baseline: ImportBaseline, reviews: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with feature_store(rows_of(reviews), tmp_path) as store:
+        monkeypatch.setenv("FEATURES_URL", store.url)
+        with TestClient(baseline(technique, reviews.artifact).app) as client:
+            for question in entity_plan(reviews, style="label", folder=tmp_path).known:
+                check(client, question)
+        queries = store.queries
+
+    assert queries == len(TEXTS)
 
 
 @pytest.mark.parametrize("technique", [*IN_PROCESS, *NOTHING])

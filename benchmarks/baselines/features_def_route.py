@@ -1,0 +1,15 @@
+"""FastAPI with a plain `def` route: a client that blocks has one of the framework's forty threads wait."""
+
+from typing import Any
+
+from benchmarks.baselines.blocking_client import stored_text
+from benchmarks.baselines.model import predict
+from benchmarks.baselines.stored import Entity
+from benchmarks.baselines.wire import Answer, application
+
+app = application()
+
+
+@app.post("/predict", response_model=Answer)
+def predict_one(body: Entity) -> Any:
+    return predict([stored_text(body.entity_id)])[0]
