@@ -12,5 +12,10 @@ class BodyLimits:
     answered: int
     queued: int
 
+    @property
+    def least(self) -> int:
+        """What is no longer than this fits, wherever it goes."""
+        return min(self.answered, self.queued)
+
     def of(self, path: str) -> int:
         return self.queued if queues(path) else self.answered

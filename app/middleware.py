@@ -121,19 +121,20 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, *, limits: BodyLimits) -> None:
         self.app = app
         self._limits = limits
+        self._least = limits.least
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self._limits.of(scope["path"])
         headers = scope["state"]["headers"]
         declared = int(headers.get(b"content-length", 0))
+        limit = self._least if declared <= self._least else self._limits.of(scope["path"])
         if declared > limit:
             close = {"connection": "close"} if declared > limit * self.WORTH_DISCARDING else None
             await refusal(scope, 413, str(BodyTooLarge(limit)), close)(scope, receive, send)
         elif b"transfer-encoding" in headers:
-            await self.app(scope, _counting(receive, limit), send)
+            await self.app(scope, _counting(receive, self._limits.of(scope["path"])), send)
         else:
             # The server itself holds a body to the length it declares.
             await self.app(scope, receive, send)

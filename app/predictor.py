@@ -105,16 +105,21 @@ class Predictor:
 
         self.check_count(len(instances), field)
         runtime = self._runtime
-        joined = await self._features.joined(instances, entities, at, caller)
-        rows = runtime.metadata.inputs.block(joined.instances, at)
+        defaulted: Collection[int] = NOBODY
+        if entities is not None:
+            joined = await self._features.joined(instances, entities, at, caller)
+            instances, defaulted = joined.instances, joined.defaulted
+        rows = runtime.metadata.inputs.block(instances, at)
         self._content_filter.check(block.texts(rows), first)
         known = None if output is None else self._known_output(output, len(instances), "output")
-        predictions = await self._executor.run(self._computing(known, parameters), rows, caller)
-        await self._prediction_log.keep(
-            caller, runtime.metadata, asked=joined.instances, block=rows, predicted={known or "predict": predictions},
-            began=began, parameters=parameters, entity_ids=None if entities is None else entities.ids,
-        )  # fmt: skip
-        return Answer(runtime.metadata, predictions, known, joined.defaulted)
+        computing = runtime if known is None and not parameters else self._computing(known, parameters)
+        predictions = await self._executor.run(computing, rows, caller)
+        if self._prediction_log.keeps:
+            await self._prediction_log.keep(
+                caller, runtime.metadata, asked=instances, block=rows, predicted={known or "predict": predictions},
+                began=began, parameters=parameters, entity_ids=None if entities is None else entities.ids,
+            )  # fmt: skip
+        return Answer(runtime.metadata, predictions, known, defaulted)
 
     async def check(
         self, instances: Sequence[Any], field: str, *, output: str | None = None, entities: Entities | None = None
@@ -125,7 +130,7 @@ class Predictor:
             return f"{field}[{index}]"
 
         self.check_count(len(instances), field)
-        if await self._features.are_whole(instances, entities, at):
+        if entities is None or await self._features.are_whole(instances, entities, at):
             self._content_filter.check(block.texts(self.model.inputs.block(instances, at)))
         if output is not None:
             self._known_output(output, len(instances), "output")
@@ -180,9 +185,10 @@ class Predictor:
             each: await self._run(each, own, caller) for each, own in zip(computing, reversed(blocks), strict=True)
         }
         answers = {each: predicted[self._computed.get(each, runtime)] for each in known}
-        await self._prediction_log.keep(
-            caller, runtime.metadata, asked=asked, block=rows, predicted=answers, began=began
-        )
+        if self._prediction_log.keeps:
+            await self._prediction_log.keep(
+                caller, runtime.metadata, asked=asked, block=rows, predicted=answers, began=began
+            )
         return [Answer(runtime.metadata, answers[each], each) for each in known]
 
     async def _run(self, runtime: Runtime, rows: Instances, caller: Caller) -> Predictions:

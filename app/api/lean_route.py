@@ -46,10 +46,13 @@ class Endpoint:
         except (ForkcastError, HTTPException, ClientDisconnect) as error:
             await error_responses.answer(error, scope)(scope, receive, send)
             return
-        reply = Reply(answer, [JSON_TYPE]) if isinstance(answer, bytes) else answer
-        headers = [(b"content-length", b"%d" % len(reply.body)), *reply.headers]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        if isinstance(answer, bytes):
+            status, body, own = 200, answer, [JSON_TYPE]
+        else:
+            status, body, own = answer.status, answer.body, answer.headers
+        headers = [(b"content-length", b"%d" % len(body)), *own]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 class LeanRoute(APIRoute):

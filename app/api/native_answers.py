@@ -12,13 +12,7 @@ from app.runtimes.base import ModelMetadata, names_of, unnamed
 
 
 def prediction(answer: Answer, index: int) -> dict[str, Any]:
-    """The answer to instance `index`; `features` is there only where some of its features are defaults."""
-    said = _said(answer, index)
-    return {**said, "features": "default"} if index in answer.defaulted else said
-
-
-def _said(answer: Answer, index: int) -> dict[str, Any]:
-    """`score` is the probability of `label`."""
+    """The answer to instance `index`; `score` is the probability of `label`."""
     if answer.output is not None:
         return {answer.output: answer.value(index)}
     value, model = answer.predictions.values[index], answer.model
@@ -47,7 +41,16 @@ def labels_of(labels: Any, row: list[float], model: ModelMetadata) -> dict[str, 
 
 def members(answer: Answer) -> bytes:
     """What is said of each instance, in their order: JSON without the brackets of the list."""
-    return orjson.dumps([prediction(answer, index) for index in range(len(answer.predictions.values))])[1:-1]
+    return orjson.dumps(marked([prediction(answer, index) for index in range(len(answer.predictions.values))], answer))[
+        1:-1
+    ]
+
+
+def marked(predictions: list[dict[str, Any]], answer: Answer) -> list[dict[str, Any]]:
+    """Those that were made with default features say so."""
+    for index in answer.defaulted:
+        predictions[index]["features"] = "default"
+    return predictions
 
 
 def listed(parts: Iterable[bytes]) -> bytes:

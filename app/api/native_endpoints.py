@@ -7,11 +7,10 @@ from pydantic import Field, TypeAdapter
 from starlette.types import Scope
 
 from app.api.deps import Key, caller, serving
-from app.api.json_bodies import Asked, BatchBody, Body, Form, OutputBody, read_batch, read_one
+from app.api.json_bodies import BatchBody, Body, Form, OutputBody, read_batch, read_one
 from app.api.lean_route import Answering
-from app.api.native_answers import listed, members, prediction, signed
+from app.api.native_answers import listed, marked, members, prediction, signed
 from app.input_schema import TextInput
-from app.predictor import Answer
 from app.runtimes.base import ModelMetadata, unnamed
 
 
@@ -49,15 +48,32 @@ def form_of_batch(model: ModelMetadata) -> Form:
 
 def predict_one(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
-        answer = await predicted(read_one(scope, body, form), form, model, scope, listed=False)
-        return signed(orjson.dumps(prediction(answer, 0)), answer.model, scope["state"]["request_id"])
+        asked = read_one(scope, body, form)
+        answer = (
+            await serving(scope)
+            .predictor(model)
+            .predict(
+                asked.instances, form.field, caller(scope), listed=False, output=asked.output, entities=asked.entities
+            )
+        )
+        said = [prediction(answer, 0)]
+        if answer.defaulted:
+            marked(said, answer)
+        return signed(orjson.dumps(said[0]), answer.model, scope["state"]["request_id"])
 
     return predict
 
 
 def predict_batch(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
-        answer = await predicted(read_batch(scope, body, form), form, model, scope, listed=True)
+        asked = read_batch(scope, body, form)
+        answer = (
+            await serving(scope)
+            .predictor(model)
+            .predict(
+                asked.instances, form.field, caller(scope), listed=True, output=asked.output, entities=asked.entities
+            )
+        )
         return signed(listed([members(answer)]), answer.model, scope["state"]["request_id"])
 
     return predict
@@ -65,14 +81,9 @@ def predict_batch(form: Form, model: Key) -> Answering:
 
 def predict_sentiment(model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
-        answer = await predicted(read_one(scope, body, REVIEW), REVIEW, model, scope, listed=False)
+        asked = read_one(scope, body, REVIEW)
+        predictor = serving(scope).predictor(model)
+        answer = await predictor.predict(asked.instances, REVIEW.field, caller(scope), listed=False)
         return orjson.dumps({"sentiment": unnamed(answer.predictions.values[0])})
 
     return predict
-
-
-async def predicted(asked: Asked, form: Form, model: Key, scope: Scope, *, listed: bool) -> Answer:
-    predictor = serving(scope).predictor(model)
-    return await predictor.predict(
-        asked.instances, form.field, caller(scope), listed=listed, output=asked.output, entities=asked.entities
-    )

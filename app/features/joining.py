@@ -60,11 +60,9 @@ class Features(Protocol):
     Raises BadInput for what is wrong in the instances so far, UnknownEntity, FeaturesUnavailable or DeadlineExceeded.
     """
 
-    async def joined(
-        self, instances: Sequence[Any], entities: Entities | None, at: Where, caller: Caller
-    ) -> Joined: ...
+    async def joined(self, instances: Sequence[Any], entities: Entities, at: Where, caller: Caller) -> Joined: ...
 
-    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
+    async def are_whole(self, instances: Sequence[Any], entities: Entities, at: Where) -> bool:
         """Whether they need nothing from a store; raises BadInput for what is wrong in those that do."""
         ...
 
@@ -72,10 +70,10 @@ class Features(Protocol):
 class NoFeatures:
     """Without a store an entity's id changes nothing."""
 
-    async def joined(self, instances: Sequence[Any], entities: Entities | None, at: Where, caller: Caller) -> Joined:
+    async def joined(self, instances: Sequence[Any], entities: Entities, at: Where, caller: Caller) -> Joined:
         return Joined(instances)
 
-    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
+    async def are_whole(self, instances: Sequence[Any], entities: Entities, at: Where) -> bool:
         return True
 
 
@@ -100,8 +98,8 @@ class StoredFeatures:
         # Each reason why a stored value was refused is logged once; there are some for each column.
         self._told: set[str] = set()
 
-    async def joined(self, instances: Sequence[Any], entities: Entities | None, at: Where, caller: Caller) -> Joined:
-        wanted = [] if entities is None else await self._wanted(instances, entities, at)
+    async def joined(self, instances: Sequence[Any], entities: Entities, at: Where, caller: Caller) -> Joined:
+        wanted = await self._wanted(instances, entities, at)
         if not wanted:
             return Joined(instances)
         try:
@@ -112,8 +110,8 @@ class StoredFeatures:
             return Joined(self._complete(instances, wanted, rows), {each.index for each in wanted})
         return await self._filled(instances, wanted, stored)
 
-    async def are_whole(self, instances: Sequence[Any], entities: Entities | None, at: Where) -> bool:
-        return entities is None or not await self._wanted(instances, entities, at)
+    async def are_whole(self, instances: Sequence[Any], entities: Entities, at: Where) -> bool:
+        return not await self._wanted(instances, entities, at)
 
     async def _wanted(self, instances: Sequence[Any], entities: Entities, at: Where) -> list[Wanted]:
         """What is given is checked first: a request that is wrong anyway asks for nothing."""

@@ -30,13 +30,16 @@ class Terms:
 
 class PredictionLog(Protocol):
     """
-    One worker's. What is kept before `start`, as a rehearsal's, is nobody's and not written.
+    One worker's; where it `keeps` nothing, it need not be told of anything. What is kept before `start`, as a
+    rehearsal's, is nobody's and not written.
 
     `frozen` gives instances that stay as they are, whatever a model does with those that it is given. `keep` tells of
     one request's answer before it is given: `asked` is what came, `block` the model's form of it, `predicted` what was
     answered for each output, `began` when, by `time.perf_counter`. It raises NotLogged where an answer must not be
     given without its record. `close` writes what waits, until `by` of the monotonic clock at the latest.
     """
+
+    keeps: bool
 
     def start(self) -> None: ...
 
@@ -60,6 +63,8 @@ class PredictionLog(Protocol):
 
 class NoPredictionLog:
     """Off."""
+
+    keeps = False
 
     def start(self) -> None:
         """Nothing is written."""

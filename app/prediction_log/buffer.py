@@ -40,6 +40,8 @@ class BufferedLog:
     enough for a batch. They count as waiting until the store has them.
     """
 
+    keeps = True
+
     def __init__(self, store: Store, terms: Terms) -> None:
         self._store = store
         self._terms = terms
