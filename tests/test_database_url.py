@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.database_url import database_url
+from app.database_url import database_url, numbers
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,17 @@ def test_a_url_names_its_asynchronous_driver(given: str, driver: str, database: 
     assert (url.drivername, url.database, dict(url.query)) == (driver, database, query)
 
 
-@pytest.mark.parametrize("given", ["sqlite://", "sqlite:", "postgresql://u:SECRET@host:port/db", "nothing"])
+def test_the_options_that_are_numbers_are_told_as_such() -> None:
+    url = database_url("postgresql://host/db?statement_cache_size=0&prepared_statement_cache_size=0&ssl=require")
+
+    assert numbers(url) == {"statement_cache_size": 0}
+
+
+@pytest.mark.parametrize("given", [
+    "sqlite://", "sqlite:", "sqlite:///:memory:", "sqlite:///x.db?mode=memory&uri=true", "sqlite://SECRET/x.db",
+    "postgresql://u:SECRET@host:port/db", "postgresql://host/db?port=SECRET", "nothing",
+    "postgresql://host/db?statement_cache_size=SECRET", "postgresql://host/db?prepared_statement_cache_size=SECRET",
+])  # fmt: skip
 def test_what_is_no_url_is_refused_and_not_repeated(given: str) -> None:
     with pytest.raises(ValueError, match=r"is no URL of a database|names no file") as raised:
         database_url(given)

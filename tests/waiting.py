@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 POLL_SECONDS = 0.05
 
@@ -22,3 +22,10 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> float
         assert time.monotonic() - started < seconds, f"not within {seconds} s"
         await asyncio.sleep(0.001)
     return time.monotonic() - started
+
+
+async def until_told(ask: Callable[[], Awaitable[object]], seconds: float = 10.0) -> None:
+    """The same for a condition that is itself asked on the loop, as of a store."""
+    async with asyncio.timeout(seconds):
+        while not await ask():
+            await asyncio.sleep(0.005)

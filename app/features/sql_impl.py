@@ -32,11 +32,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.sql.expression import FromClause, TextClause, literal_column
 from sqlalchemy.types import TypeEngine
 
+from app.database_url import numbers
 from app.features.base import Columns, Stored
 
 QUERY = re.compile(r"\s*(select|with|values)\b", re.IGNORECASE)
-# Of SQLSTATE: data exception.
-OF_THE_VALUES = "22"
+# Of SQLSTATE: a character that the database's set does not have. Other data exceptions are faults of the query.
+NO_SUCH_CHARACTER = ("22P05", "22021")
 # Of SQLite's machine: a fraction of a millisecond.
 STEPS_BETWEEN_LOOKS = 10_000
 # It logs a traceback for each connection that it cannot close in order, as where the database hangs.
@@ -84,7 +85,7 @@ class SqlStore:
         self._postgres = url.get_backend_name() == "postgresql"
         self._timeout_seconds = timeout_seconds
         self._running: set[asyncio.Task[Any]] = set()
-        options: dict[str, Any] = {"timeout": timeout_seconds}
+        options: dict[str, Any] = {**numbers(url), "timeout": timeout_seconds}
         if self._postgres:
             options["command_timeout"] = timeout_seconds
         else:
@@ -135,7 +136,7 @@ class SqlStore:
                 connection.info["deadline"] = time.monotonic() + self._timeout_seconds
                 rows = (await connection.execute(self._statement, {"keys": given})).mappings().all()
         except DBAPIError as error:
-            if not (getattr(error.orig, "sqlstate", None) or "").startswith(OF_THE_VALUES):
+            if getattr(error.orig, "sqlstate", None) not in NO_SUCH_CHARACTER:
                 raise
             return await self._by_halves(entity_ids, columns)
         return {str(row[self._key]): {name: _plain(row[name]) for name in columns if name in row} for row in rows}

@@ -11,7 +11,10 @@ from uuid import uuid4
 import asyncpg
 import redis
 
+from app.column import Column
 from app.features import Source
+from app.features.shapes import shape_of
+from app.input_schema import TableInput
 from tests.outside.feature_service import feature_service
 
 # By the text of their key.
@@ -20,6 +23,17 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "-8": {"age": 29, "city": "Oslo", "income": None, "member": False},
 }
 COLUMNS = ("age", "city", "income", "member")
+SHAPE = shape_of(
+    TableInput(
+        (
+            Column("age", "integer"),
+            Column("city", "string"),
+            Column("income", "number", nullable=True),
+            Column("member", "boolean"),
+        ),
+        example={},
+    )
+)
 KEY_TYPES = {"text": "text", "integer": "bigint", "uuid": "uuid"}
 
 

@@ -8,26 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.column import Column
 from app.features import Source, make_store
 from app.features.base import FeatureStore, Stored
-from app.features.shapes import shape_of
-from app.input_schema import TableInput
-from tests.features.stores import COLUMNS, PEOPLE, in_postgres, in_redis, in_sqlite, over_http
+from tests.features.stores import COLUMNS, PEOPLE, SHAPE, in_postgres, in_redis, in_sqlite, over_http
 
 QUERY = "SELECT person, age, city, income, member FROM people WHERE age > 0;"
 KINDS = ["sqlite", "sqlite-query", "sqlite-integer", "postgres", "postgres-query", "postgres-integer", "http", "redis"]
-SHAPE = shape_of(
-    TableInput(
-        (
-            Column("age", "integer"),
-            Column("city", "string"),
-            Column("income", "number", nullable=True),
-            Column("member", "boolean"),
-        ),
-        example={},
-    )
-)
 
 
 @pytest.fixture(params=KINDS)

@@ -20,12 +20,11 @@ from app.features import Source, make_store
 from app.features.base import StoreBusy, Stored, StoreRefused, WrongAnswer
 from app.features.breaker import Breaker
 from app.features.guarded import Guarded
-from tests.features.stores import COLUMNS, PEOPLE, in_postgres, in_redis, in_sqlite, source
-from tests.features.test_contract import SHAPE
+from tests.features.stores import COLUMNS, PEOPLE, SHAPE, in_postgres, in_redis, in_sqlite, source
 from tests.outside.feature_service import FeatureService, feature_service
 from tests.outside.process import Process
 from tests.outside.servers import postgres_server, redis_server
-from tests.waiting import POLL_SECONDS, until
+from tests.waiting import POLL_SECONDS, until, until_told
 
 # A store that stands still is given up after so long; what the test machine may take beside it.
 DEADLINE_SECONDS = 0.3
@@ -72,10 +71,10 @@ async def known(store: Guarded) -> set[str]:
 
 
 async def is_back(store: Guarded) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS * 2
-    while await known(store) != {"7"}:
-        assert time.monotonic() < deadline, "the store is back, and is not asked"
-        await asyncio.sleep(POLL_SECONDS)
+    async def answers() -> bool:
+        return await known(store) == {"7"}
+
+    await until_told(answers)
 
 
 def test_a_store_that_was_started_anew_is_asked_again_by_itself(standing: Standing) -> None:
@@ -136,9 +135,9 @@ def test_a_database_that_another_has_locked_is_given_up_in_time(tmp_path: Path) 
 
 def test_a_database_that_is_not_there_is_not_made_and_leaves_no_thread(tmp_path: Path) -> None:
     async def work(store: Guarded) -> None:
-        before = threading.active_count()
+        before = set(threading.enumerate())
         assert await known(store) == set()
-        await until(lambda: threading.active_count() == before)
+        await until(lambda: set(threading.enumerate()) <= before)
 
     run(source(f"sqlite:///{tmp_path}/none.db"), work)
 
@@ -149,6 +148,11 @@ def test_a_database_that_is_not_there_is_not_made_and_leaves_no_thread(tmp_path:
 def test_a_table_or_a_key_that_is_not_there_is_a_failure(postgres_url: str, changed: dict[str, str]) -> None:
     with in_postgres(postgres_url) as place:
         assert run(replace(place, **changed), known) == set()  # type: ignore[arg-type]
+
+
+def test_postgresql_may_be_told_to_keep_no_statements(postgres_url: str) -> None:
+    with in_postgres(postgres_url) as place:
+        assert run(replace(place, url=f"{place.url}?statement_cache_size=0"), known) == {"7"}
 
 
 def test_a_query_that_takes_too_long_ends_in_its_thread_too(tmp_path: Path) -> None:
@@ -198,6 +202,16 @@ def test_an_id_that_the_database_cannot_have_is_unknown_and_fails_nobody_else(po
             return [set(await store.fetch(["日", "7", "本"], COLUMNS)) for _ in range(10)]
 
         assert run(place, work) == [{"7"}] * 10
+
+
+def test_a_query_that_divides_by_zero_is_a_failure_and_nobody_is_unknown_for_it(postgres_url: str) -> None:
+    with in_postgres(postgres_url) as place:
+
+        async def work(store: Guarded) -> None:
+            with pytest.raises(FeaturesUnavailable):
+                await store.fetch(["7", "8"], COLUMNS)
+
+        run(replace(place, named="SELECT '7' AS person, 1 / (1 - 1) AS age"), work)
 
 
 def test_a_key_that_is_a_uuid_is_found(postgres_url: str) -> None:

@@ -13,6 +13,7 @@ from app.errors import FeaturesUnavailable
 from app.features.base import Columns, StoreBusy, Stored, StoreRefused, WrongAnswer
 from app.features.breaker import Admission, Breaker
 from app.features.guarded import Guarded
+from tests.waiting import until
 
 ROWS: Mapping[str, Stored] = {"a": {"age": 1}}
 Step = Callable[[], Awaitable[Mapping[str, Stored]]]
@@ -202,6 +203,7 @@ def test_a_store_that_does_not_close_is_not_waited_for() -> None:
 
 def test_what_was_given_up_is_over_before_the_store_is_closed() -> None:
     events: list[str] = []
+    let_go = asyncio.Event()
 
     class Slow(Scripted):
         async def close(self) -> None:
@@ -211,14 +213,18 @@ def test_what_was_given_up_is_over_before_the_store_is_closed() -> None:
         try:
             return await hangs()
         finally:
-            await asyncio.sleep(0.01)
+            await let_go.wait()
             events.append("over")
 
     async def main() -> None:
         guarded = Guarded(Slow(ends_slowly), timeout_seconds=0.01, attempts=1)
         with pytest.raises(FeaturesUnavailable):
             await guarded.fetch(["a"], ("age",))
-        await guarded.close()
+        closing = asyncio.ensure_future(guarded.close())
+        await asyncio.wait({closing}, timeout=0.05)
+        assert events == []
+        let_go.set()
+        await closing
 
     asyncio.run(main())
 
@@ -262,24 +268,21 @@ def test_an_error_of_a_library_is_logged_by_its_kind_alone(caplog: pytest.LogCap
 
 
 def test_who_goes_away_meanwhile_ends_the_query() -> None:
-    ended = []
+    events: list[str] = []
 
     async def waits() -> Mapping[str, Stored]:
+        events.append("begun")
         try:
             return await hangs()
         finally:
-            ended.append(True)
+            events.append("ended")
 
     async def main() -> None:
         guarded = Guarded(Scripted(waits), timeout_seconds=5.0, attempts=1)
         task = asyncio.ensure_future(guarded.fetch(["a"], ("age",)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await until(lambda: events == ["begun"])
         task.cancel()
-        await asyncio.wait({task})
-        await asyncio.sleep(0)
+        await until(lambda: events == ["begun", "ended"])
+        assert task.cancelled()
 
     asyncio.run(main())
-
-    assert ended == [True]

@@ -77,7 +77,9 @@ def test_what_the_store_does_is_seen_in_the_metrics(
 ) -> None:
     server = start_server(table_model, FORKCAST_FEATURES_URL=service.url)
 
-    ask(server, "1")
+    assert ask(server, "1").status == 200
 
     # Two of them are the workers' first looks at the store.
     server.wait_for(lambda: server.metric("forkcast_feature_fetch_duration_seconds_count") == 3.0)
+    assert server.metric("forkcast_feature_fetches_total") == 3.0
+    assert server.metric("forkcast_feature_retries_total") == 0.0
