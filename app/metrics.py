@@ -61,6 +61,7 @@ CACHE_LOOKUPS = Counter(
 LOG_RECORDS = Counter(
     "forkcast_prediction_log_records_total", "Records of the prediction log, by what became of them.", ["outcome"]
 )
+LOG_WAITING = Gauge("forkcast_prediction_log_waiting", "Records that are not written yet.", multiprocess_mode="livesum")
 JOBS = Gauge("forkcast_jobs", "Background jobs that are known, by status.", ["status"], multiprocess_mode="livemax")
 JOB_SECONDS = Histogram(
     "forkcast_job_duration_seconds", "Time from a job's claim to the end of the attempt.", buckets=JOB_TIMES
@@ -156,7 +157,10 @@ def become(slot: int) -> None:
     global _identity
     _identity = str(slot)
     Cell.become(_identity, FOLDER)
-    for bound in (of_model, of_request, of_call, cache_lookups, prediction_log_records, in_flight, worker_requests):
+    for bound in (
+        of_model, of_request, of_call, cache_lookups, prediction_log_records, prediction_log_waiting, in_flight,
+        worker_requests,
+    ):  # fmt: skip
         bound.cache_clear()
 
 
@@ -206,6 +210,12 @@ def prediction_log_records(outcome: LogOutcome) -> Tally:
     """Records that were written, found no room or no time, or could not be written; first called after the fork."""
     LOG_RECORDS.labels(outcome)
     return Tally(Cell.of("forkcast_prediction_log_records_total", outcome))
+
+
+@cache
+def prediction_log_waiting() -> Tally:
+    """Records that this worker has yet to write; first called after the fork."""
+    return Tally(Cell.of("forkcast_prediction_log_waiting"))
 
 
 @cache

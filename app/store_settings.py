@@ -78,10 +78,10 @@ class PredictionLogSettings(BaseModel):
     """Memory of one worker that these may take, about; a single record may take more."""
 
     prediction_log_flush_seconds: float = Field(default=1.0, ge=0.01, le=60)
-    """Within so many seconds records are written; a worker that is killed loses those of as many."""
+    """Within so many seconds records are written, if the store keeps up; a worker that is killed loses what waits."""
 
     prediction_log_max_bytes: int = Field(default=100 * 2**20, ge=2**20)
-    """Bytes of a file of the prediction log, at most; then another one is begun."""
+    """Bytes of a file of the prediction log, at most, or one batch; then another one is begun."""
 
     prediction_log_files: int = Field(default=10, ge=1, le=1000)
     """Files of the prediction log that are kept beside the one that each worker writes to, the oldest deleted first."""

@@ -92,8 +92,8 @@ class Store(Protocol):
     Where documents are written to; made before the fork, and connected in the worker that writes first.
 
     `write` writes all of them or none, in their order, and raises Refused where their content is at fault. Any other
-    exception means that the store cannot be written to now: the same documents come again. It has a time limit of its
-    own. `name` is for the log.
+    exception means that the store cannot be written to now: the same documents come again, fewer at once after a
+    TimeoutError. It has a time limit of its own. `name` is for the log.
     """
 
     name: str

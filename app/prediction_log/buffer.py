@@ -36,8 +36,8 @@ class BufferedLog:
     """
     A PredictionLog in front of a store.
 
-    Records are written in the order in which they were kept, `flush_seconds` later at most or as soon as there are
-    enough for a batch. They count as waiting until the store has them.
+    Records are written in the order in which they were kept, `flush_seconds` later at most, or as soon as there are
+    enough for a batch or somebody waits for room. They count as waiting until the store has them.
     """
 
     keeps = True
@@ -45,8 +45,9 @@ class BufferedLog:
     def __init__(self, store: Store, terms: Terms) -> None:
         self._store = store
         self._terms = terms
-        self._room = ROOMS[terms.on_full](terms.queue, terms.queue_bytes)
+        self._room: Dropping | None = None
         self._waiting: deque[Record] = deque()
+        self._weight = 0
         self._delivery = Delivery(store)
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -60,7 +61,8 @@ class BufferedLog:
             metrics.prediction_log_records(outcome)
         self._name = secrets.token_hex(8)
         self._delivery = Delivery(self._store)
-        self._task = asyncio.get_running_loop().create_task(self._write_on())
+        self._room = ROOMS[self._terms.on_full](self._terms.queue, self._terms.queue_bytes)
+        self._task = asyncio.get_running_loop().create_task(self._write_on(self._room))
 
     def frozen(self, instances: Instances) -> Instances:
         return copied(instances) if is_writable(instances) else instances
@@ -77,40 +79,54 @@ class BufferedLog:
         parameters: Mapping[str, Any] | None = None,
         entity_ids: Sequence[str | None] | None = None,
     ) -> None:
-        if self._task is None:
+        room = self._room
+        if room is None:
             return
-        rows, weight = weigh(block, predicted)
+        rows, weight = weigh(block, predicted, parameters, entity_ids)
         record = Record(
             time.time(), time.perf_counter() - began, caller.request_id, caller.key, model, asked, predicted,
             parameters, entity_ids, rows, weight,
         )  # fmt: skip
-        if not self._room.take(weight):
+        if not room.take(weight):
             self._due.set()
-            if not await self._room.wait(weight, caller.deadline):
+            if not await room.wait(weight, caller.deadline):
                 metrics.prediction_log_records("dropped").inc()
                 return
         self._waiting.append(record)
-        if len(self._waiting) >= MOST_RECORDS:
+        self._weight += weight
+        metrics.prediction_log_waiting().inc()
+        # Who waits for room gets it when this is written.
+        if self._is_batch or room.awaited:
             self._due.set()
 
     async def close(self, by: float) -> None:
-        if self._task is None:
+        if self._task is None or self._room is None:
             return
+        task, self._task = self._task, None
+        self._room.shut()
         self._delivery.hurry()
         self._due.set()
-        try:
-            async with asyncio.timeout(max(LEAST_SECONDS, by - time.monotonic())):
-                await self._task
-        except TimeoutError:
-            lost = len(self._waiting) + self._delivery.in_hand
-            metrics.prediction_log_records("dropped").inc(lost)
-            log.error("prediction log ended before all was written", store=self._store.name, records=lost)
-        self._task = None
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(LEAST_SECONDS):
-                await self._store.close()
+        if not await _ended(task, max(LEAST_SECONDS, by - time.monotonic())):
+            self._tell_lost()
+        await _ended(asyncio.create_task(self._close_store()), LEAST_SECONDS)
 
-    async def _write_on(self) -> None:
+    async def _close_store(self) -> None:
+        with contextlib.suppress(Exception):
+            await self._store.close()
+
+    def _tell_lost(self) -> None:
+        lost = len(self._waiting) + self._delivery.in_hand
+        metrics.prediction_log_records("dropped").inc(lost)
+        metrics.prediction_log_waiting().inc(-len(self._waiting))
+        self._waiting.clear()
+        self._weight = 0
+        log.error("prediction log ended before all was written", store=self._store.name, records=lost)
+
+    @property
+    def _is_batch(self) -> bool:
+        return len(self._waiting) >= MOST_RECORDS or self._weight >= MOST_BYTES
+
+    async def _write_on(self, room: Dropping) -> None:
         """Until it is told to hurry, and nothing waits."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -120,18 +136,31 @@ class BufferedLog:
                     await self._due.wait()
             self._due.clear()
             began = loop.time()
-            await self._flush()
+            await self._flush(room)
 
-    async def _flush(self) -> None:
+    async def _flush(self, room: Dropping) -> None:
         """What waits now, and of what comes meanwhile as much as makes whole batches."""
         present = len(self._waiting)
-        while present > 0 or len(self._waiting) >= MOST_RECORDS:
+        while self._waiting and (present > 0 or self._is_batch):
             batch = self._cut()
             present -= len(batch)
-            self._delivery.in_hand = len(batch)
+            weight = sum(record.weight for record in batch)
+            try:
+                await self._write(batch)
+            finally:
+                metrics.prediction_log_waiting().inc(-len(batch))
+                room.give(len(batch), weight)
+
+    async def _write(self, batch: Sequence[Record]) -> None:
+        """Whatever fails with it, the next one is written."""
+        self._delivery.in_hand = len(batch)
+        try:
             documents = [made for record in batch if (made := await self._document(record)) is not None]
             await self._delivery.deliver(documents)
-            self._room.give(len(batch), sum(record.weight for record in batch))
+        except Exception as error:
+            self._delivery.give_up(error, self._delivery.in_hand)
+        finally:
+            self._delivery.tell_given_up()
 
     def _cut(self) -> list[Record]:
         batch: list[Record] = []
@@ -139,10 +168,11 @@ class BufferedLog:
         while self._waiting and len(batch) < MOST_RECORDS and weight < MOST_BYTES:
             batch.append(self._waiting.popleft())
             weight += batch[-1].weight
+        self._weight -= weight
         return batch
 
     async def _document(self, record: Record) -> Document | None:
-        """None where JSON does not have what is in it."""
+        """None where nothing can be made of it, as where JSON does not have what is in it."""
         self._named += 1
         steps = document(f"{self._name}-{self._named}", record, self._terms.instances)
         try:
@@ -154,6 +184,16 @@ class BufferedLog:
         except StopIteration as made:
             finished: Document = made.value
             return finished
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             self._delivery.give_up(error)
             return None
+
+
+async def _ended(task: asyncio.Task[None], seconds: float) -> bool:
+    """Whether it did by itself in so many; else it is cancelled, and nobody waits long for what it does about that."""
+    await asyncio.wait([task], timeout=seconds)
+    if task.done():
+        return True
+    task.cancel()
+    await asyncio.wait([task], timeout=LEAST_SECONDS)
+    return False

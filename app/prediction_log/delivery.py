@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,12 +18,15 @@ log = structlog.stdlib.get_logger("forkcast")
 
 FIRST_PAUSE_SECONDS = 0.1
 MOST_PAUSE_SECONDS = 5.0
+# Twice as much as was written so quickly is still far from any store's time limit.
+EASY_SECONDS = 1.0
 MOST_CAUSES = 10
 
 
 class Delivery:
     """
-    Tries until the store has all that it takes; what it refuses is found by halves, and let go of.
+    Tries until the store has all that it takes; what it refuses is found by halves, and let go of. One that takes too
+    long gets half as many at once, and more again as they go quickly.
 
     `in_hand` counts what is neither written nor given up. That the store cannot be written to is logged once, and once
     that it can be again.
@@ -35,6 +39,7 @@ class Delivery:
         self._down_since: float | None = None
         self._longest_pause = FIRST_PAUSE_SECONDS
         self._given_up: list[Exception] = []
+        self._most = sys.maxsize
 
     @property
     def hurried(self) -> bool:
@@ -48,8 +53,11 @@ class Delivery:
         parts = deque([documents] if documents else [])
         while parts:
             part = parts.popleft()
+            part, rest = part[: self._most], part[self._most :]
+            if rest:
+                parts.appendleft(rest)
             try:
-                await self._store.write(part)
+                await self._write(part)
             except Refused as error:
                 if len(part) > 1:
                     middle = len(part) // 2
@@ -60,17 +68,25 @@ class Delivery:
                 parts.appendleft(part)
                 self._told_down(error)
                 await self._pause()
-            else:
-                self._told_up()
-                self._count("written", len(part))
-        self._tell_given_up()
 
-    def give_up(self, error: Exception) -> None:
-        """One record that nothing can write; it is told of with those of its batch."""
-        self._count("failed", 1)
-        self._given_up.append(error)
+    async def _write(self, part: Sequence[Document]) -> None:
+        began = time.monotonic()
+        try:
+            await self._store.write(part)
+        except TimeoutError:
+            self._most = max(1, len(part) // 2)
+            raise
+        if time.monotonic() - began < EASY_SECONDS:
+            self._most = max(self._most, 2 * len(part))
+        self._told_up()
+        self._count("written", len(part))
 
-    def _tell_given_up(self) -> None:
+    def give_up(self, error: Exception, records: int = 1) -> None:
+        """What nothing can write; it is told of with others of its batch."""
+        self._count("failed", records)
+        self._given_up += [error] * records
+
+    def tell_given_up(self) -> None:
         if self._given_up:
             records, reason = len(self._given_up), reason_of(self._given_up[0])
             log.warning("prediction records given up", store=self._store.name, records=records, reason=reason)

@@ -10,9 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from app import metrics
 from app.prediction_log.base import NoPlace, Terms
 from app.prediction_log.document import Document
+
+log = structlog.stdlib.get_logger("forkcast")
 
 # The log's readers are the group's, as far as the umask lets them.
 MODE = 0o640
@@ -21,10 +25,10 @@ TAIL_BYTES = 2**16
 
 def store_at(url: str, terms: Terms) -> "FileStore":
     """Of `file:///srv/log/predictions.jsonl`, or `file:var/predictions.jsonl`; raises NoPlace or OSError."""
-    parts = urlsplit(url)
-    path = Path(unquote(parts.netloc + parts.path))
-    if not path.name or parts.query:
-        raise NoPlace("names no file")
+    parts = urlsplit(url, allow_fragments=False)
+    path = Path(unquote(parts.path))
+    if not path.name or parts.query or parts.netloc not in ("", "localhost"):
+        raise NoPlace("names no file: file:relative or file:///absolute")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise NoPlace(f"cannot write to the folder {path.parent}")
@@ -34,10 +38,11 @@ def store_at(url: str, terms: Terms) -> "FileStore":
 class FileStore:
     """
     `predictions.jsonl` stands for `predictions.0.jsonl` and so on: a worker writes to the file of its slot, which no
-    other living one has, so that lines never mix and the rotation has one owner.
+    other living one has, so that lines never mix and the rotation has one owner. A process without a slot takes the
+    first of `predictions.alone-1.jsonl` and so on that nobody else writes to.
 
     A file that would grow beyond `max_bytes` becomes `….jsonl.1`, that one `.2`, up to `files`. One that somebody else
-    has moved or removed is made anew, one that was emptied is written on.
+    has moved or removed is made anew; one that was emptied, or that cannot be moved, is written on.
     """
 
     name = "file"
@@ -49,13 +54,16 @@ class FileStore:
         self._max_bytes = max_bytes
         self._files = files
         self._slot = slot
+        self._alone = 1
+        self._stuck = False
         self._file: int | None = None
         self._thread: ThreadPoolExecutor | None = None
 
     @property
     def path(self) -> Path:
-        """Of this worker's file."""
-        return self._path.with_name(f"{self._path.stem}.{self._slot() or 0}{self._path.suffix or '.jsonl'}")
+        """Of this process's file."""
+        own = self._slot() or f"alone-{self._alone}"
+        return self._path.with_name(f"{self._path.stem}.{own}{self._path.suffix or '.jsonl'}")
 
     async def write(self, documents: Sequence[Document]) -> None:
         lines = b"".join([document.line for document in documents])
@@ -75,7 +83,8 @@ class FileStore:
         before = os.fstat(file).st_size
         if before and before + len(lines) > self._max_bytes:
             self._rotate()
-            file, before = self._own_file(), 0
+            file = self._own_file()
+            before = os.fstat(file).st_size
         try:
             rest = memoryview(lines)
             while rest:
@@ -91,7 +100,7 @@ class FileStore:
         if self._file is not None and self._is_elsewhere(self._file):
             self._close()
         if self._file is None:
-            self._file = self._open()
+            self._file = self._open_free()
         return self._file
 
     def _is_elsewhere(self, file: int) -> bool:
@@ -101,6 +110,15 @@ class FileStore:
         except FileNotFoundError:
             return True
         return (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino)
+
+    def _open_free(self) -> int:
+        while True:
+            try:
+                return self._open()
+            except BlockingIOError:
+                if self._slot() is not None:
+                    raise
+                self._alone += 1
 
     def _open(self) -> int:
         """Without what a killed worker began to write; raises OSError where another server writes to it."""
@@ -117,10 +135,20 @@ class FileStore:
         return file
 
     def _rotate(self) -> None:
-        self._close()
-        for number in range(self._files - 1, -1, -1):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(self._numbered(number), self._numbered(number + 1))
+        """The oldest goes only where no number is free. A file that cannot be moved grows on."""
+        numbers = range(1, self._files)
+        free = next((each for each in numbers if not self._numbered(each).exists()), self._files)
+        try:
+            for number in range(free - 1, -1, -1):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(self._numbered(number), self._numbered(number + 1))
+        except OSError as error:
+            if not self._stuck:
+                log.warning("prediction log grows on", file=str(self.path), reason=error.strerror)
+            self._stuck = True
+        else:
+            self._close()
+            self._stuck = False
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}") if number else self.path

@@ -1,6 +1,6 @@
 """What one request leaves for the prediction log, and how much memory it takes until it is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app import instances as block
@@ -33,25 +33,47 @@ class Record(NamedTuple):
     weight: int
 
 
-def weigh(instances: Instances, predicted: Mapping[Output, Predictions]) -> tuple[int, int]:
+def weigh(
+    instances: Instances,
+    predicted: Mapping[Output, Predictions],
+    parameters: Mapping[str, Any] | None,
+    entity_ids: Sequence[str | None] | None,
+) -> tuple[int, int]:
     """The rows, and about the bytes of memory of a record of them, whatever form it keeps them in."""
     rows = block.count(instances)
-    characters = 0
+    weight, width = RECORD_BYTES, 1
     if isinstance(instances, list):
-        width = 1
-        characters = sum(map(len, instances))
+        weight += _texts(instances)
     elif isinstance(instances, dict):
         width = len(instances)
-        characters = sum(map(len, block.texts(instances)))
+        weight += _texts(block.texts(instances))
     else:
         width = instances.shape[1]
-    for predictions in predicted.values():
-        width += _width(predictions)
-    return rows, RECORD_BYTES + characters + VALUE_BYTES * width * rows
+    weight += VALUE_BYTES * width * rows + sum(map(_answers, predicted.values()))
+    if parameters:
+        weight += sum(map(_value, parameters.values()))
+    if entity_ids is not None:
+        weight += _texts(filter(None, entity_ids))
+    return rows, weight
 
 
-def _width(predictions: Predictions) -> int:
-    """Values of one answer."""
-    first = predictions.values[0]
-    probabilities = 0 if predictions.probabilities is None else len(predictions.probabilities[0])
-    return probabilities + (len(first) if isinstance(first, list | dict) else 1)
+def _texts(texts: Iterable[str]) -> int:
+    """Their characters take one byte to four each."""
+    return sum(map(str.__sizeof__, texts))
+
+
+def _value(value: Any) -> int:
+    """Of a parameter: one, or a list of them."""
+    if isinstance(value, list):
+        return sum(map(_value, value))
+    return VALUE_BYTES + (_texts([value]) if isinstance(value, str) else 0)
+
+
+def _answers(predictions: Predictions) -> int:
+    values, probabilities = predictions.values, predictions.probabilities
+    width = len(values[0]) if isinstance(values[0], list | dict) else 1
+    if isinstance(probabilities, list):
+        width += len(probabilities[0])
+    elif probabilities is not None:
+        return VALUE_BYTES * width * len(values) + probabilities.nbytes
+    return VALUE_BYTES * width * len(values)

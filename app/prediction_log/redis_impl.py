@@ -1,10 +1,12 @@
 """The prediction log in a stream of Redis."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from redis import exceptions
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -19,6 +21,8 @@ WRITE_SECONDS = 5.0
 CONNECT_SECONDS = 3.0
 # What Redis takes as one string by default.
 MOST_BYTES = 512 * 2**20
+# Its setting of that, and the least that this may say.
+LIMIT, LEAST_LIMIT_BYTES = "proto-max-bulk-len", 2**20
 FIELD = "record"
 
 
@@ -31,7 +35,7 @@ def store_at(url: str) -> "RedisStore":
         raise NoPlace("maxlen must be a number from 1 on")
     try:
         return RedisStore(parts._replace(query=urlencode(options)).geturl(), stream=stream, maxlen=int(maxlen))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, exceptions.RedisError):
         raise NoPlace("takes in its query a stream, a maxlen, and what redis-py takes") from None
 
 
@@ -57,13 +61,32 @@ class RedisStore:
 
     async def write(self, documents: Sequence[Document]) -> None:
         lines = [document.line.removesuffix(b"\n") for document in documents]
-        if max(map(len, lines)) > MOST_BYTES:
+        longest = max(map(len, lines))
+        if longest > MOST_BYTES:
             raise Refused
-        async with asyncio.timeout(WRITE_SECONDS), self._redis.pipeline(transaction=True) as pipeline:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._add(lines)
+        except exceptions.TimeoutError as error:
+            raise TimeoutError from error
+        except exceptions.ConnectionError as error:
+            if longest > LEAST_LIMIT_BYTES and longest > await self._limit_bytes():
+                raise Refused from error
+            raise
+
+    async def _add(self, lines: Sequence[bytes]) -> None:
+        async with self._redis.pipeline(transaction=True) as pipeline:
             for line in lines:
                 entry: dict[Any, Any] = {FIELD: line}
                 pipeline.xadd(self._stream, entry, maxlen=self._maxlen, approximate=True)
             await pipeline.execute()
+
+    async def _limit_bytes(self) -> int:
+        """Of one string; on who sends a longer one Redis hangs up, and what it says then does not arrive."""
+        with contextlib.suppress(exceptions.RedisError, TimeoutError):
+            async with asyncio.timeout(WRITE_SECONDS):
+                return int((await self._redis.config_get(LIMIT))[LIMIT] or MOST_BYTES)
+        return MOST_BYTES
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -1,17 +1,18 @@
 """The prediction log in a table of SQLite or PostgreSQL, which is made where it is not there."""
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import JSON, URL, Column, DateTime, Double, Integer, MetaData, Table, Text, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, StatementError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateTable
 
-from app.database_url import database_url
+from app.database_url import database_url, numbers
 from app.prediction_log.base import NoPlace, Refused
 from app.prediction_log.document import Document
 
@@ -21,6 +22,10 @@ WRITE_SECONDS = 5.0
 CONNECT_SECONDS = 3.0
 # SQLSTATE's classes: data exception, integrity constraint violation, program limit exceeded.
 CONTENT = ("22", "23", "54")
+# Of these the operator's table is at fault: a column that the log does not know, and a partition that is missing, which
+# PostgreSQL tells by the check that no named constraint makes.
+NOT_NULL, SQLITE_NOT_NULL = "23502", "SQLITE_CONSTRAINT_NOTNULL"
+CHECK = "23514"
 RFC3339 = "%(year)04d-%(month)02d-%(day)02dT%(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06dZ"
 
 
@@ -30,13 +35,13 @@ def store_at(url: str) -> "SqlStore":
         given = make_url(url)
     except (ArgumentError, ValueError):
         raise NoPlace("is no URL") from None
+    table = given.query.get("table", TABLE)
+    if not isinstance(table, str):
+        raise NoPlace("must have one table")
     try:
         parsed = database_url(given.difference_update_query(["table"]))
     except ValueError as error:
         raise NoPlace(str(error)) from None
-    table = given.query.get("table", TABLE)
-    if not isinstance(table, str):
-        raise NoPlace("must have one table")
     if given.drivername == "sqlite":
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     return SqlStore(parsed, table)
@@ -52,11 +57,13 @@ class SqlStore:
     def __init__(self, url: URL, table: str) -> None:
         self.name = url.get_backend_name()
         self._engine = create_async_engine(
-            url, connect_args={"timeout": CONNECT_SECONDS}, hide_parameters=True, pool_size=1, max_overflow=0,
-            json_serializer=bytes.decode,
+            url, connect_args={**numbers(url), "timeout": CONNECT_SECONDS}, hide_parameters=True,
+            pool_size=1, max_overflow=0, json_serializer=bytes.decode,
         )  # fmt: skip
-        if self.name == "sqlite":
-            event.listen(self._engine.sync_engine, "connect", _write_ahead)
+        self._path = url.database if self.name == "sqlite" else None
+        self._file: tuple[int, int] | None = None
+        if self._path is not None:
+            event.listen(self._engine.sync_engine, "connect", self._write_ahead)
         self._table = _table(*reversed(table.rsplit(".", 1)))
         # SQLite has PostgreSQL's words for it.
         self._insert = postgresql.insert(self._table).on_conflict_do_nothing(index_elements=["id"])
@@ -66,13 +73,27 @@ class SqlStore:
         rows = [{name: getattr(document, name) for name in self._table.c.keys()} for document in documents]  # noqa: SIM118
         try:
             async with asyncio.timeout(WRITE_SECONDS):
+                await self._leave_what_was_moved()
                 await self._make()
                 async with self._engine.begin() as connection:
-                    await connection.execute(self._insert, rows)
+                    await self._add(connection, rows)
+        except StatementError:
+            self._made = False
+            raise
+
+    async def _leave_what_was_moved(self) -> None:
+        """SQLite would write on to a file that nobody finds any more."""
+        if self._path is not None and self._file != _identity(self._path):
+            await self._engine.dispose()
+            self._made = False
+
+    async def _add(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What fails before, as the connection itself, is no fault of the rows."""
+        try:
+            await connection.execute(self._insert, rows)
         except StatementError as error:
             if _is_of_content(error):
                 raise Refused from error
-            self._made = False
             raise
 
     async def close(self) -> None:
@@ -89,6 +110,14 @@ class SqlStore:
             except DBAPIError:
                 await connection.rollback()
         self._made = True
+
+    def _write_ahead(self, connection: Any, record: object) -> None:
+        """So that several workers write to one file, and others read it meanwhile."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+        self._file = _identity(str(self._path))
 
 
 def _table(name: str, schema: str | None = None) -> Table:
@@ -116,16 +145,21 @@ def _table(name: str, schema: str | None = None) -> Table:
 
 def _is_of_content(error: StatementError) -> bool:
     """Whether other rows might be taken: a table of another form, for one, refuses them all."""
-    if isinstance(error, DataError | IntegrityError):
-        return True
     state = getattr(error.orig, "sqlstate", None) or ""
-    causes = error.orig, error.orig and error.orig.__cause__
-    return state.startswith(CONTENT) or any(isinstance(each, ValueError | OverflowError) for each in causes)
+    if state == NOT_NULL or getattr(error.orig, "sqlite_errorname", None) == SQLITE_NOT_NULL:
+        return False
+    causes = [each for each in (error.orig, error.orig and error.orig.__cause__) if each is not None]
+    if state == CHECK and not any(getattr(each, "constraint_name", None) for each in causes):
+        return False
+    if isinstance(error, DataError | IntegrityError) or state.startswith(CONTENT):
+        return True
+    return any(isinstance(each, ValueError | OverflowError) for each in causes)
 
 
-def _write_ahead(connection: Any, record: object) -> None:
-    """So that several workers write to one file, and others read it meanwhile."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+def _identity(path: str) -> tuple[int, int] | None:
+    """Of the file that is there, if one is."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino

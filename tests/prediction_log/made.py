@@ -33,10 +33,10 @@ def record(
     """`asked` is the block as well where none is given."""
     given = asked if block is None else block
     predicted = predicted or {"predict": predictions(len(asked))}
-    rows, weight = weigh(given, predicted)
     members: dict[str, Any] = {
         "request_id": "r-1", "key": "", "model": MODEL, "parameters": None, "entity_ids": None, **others,
     }  # fmt: skip
+    rows, weight = weigh(given, predicted, members["parameters"], members["entity_ids"])
     return Record(
         time=INSTANT, seconds=0.0123456, asked=asked, predicted=predicted, rows=rows, weight=weight, **members
     )
@@ -66,6 +66,11 @@ def counted() -> dict[str, float]:
 def since(before: dict[str, float]) -> dict[str, float]:
     """Outcomes that have come since."""
     return {outcome: value - before[outcome] for outcome, value in counted().items() if value != before[outcome]}
+
+
+def waiting() -> float:
+    """How many records of this process are not written yet."""
+    return REGISTRY.get_sample_value("forkcast_prediction_log_waiting") or 0.0
 
 
 async def keep(log: PredictionLog, *texts: str, caller: Caller = ANYONE) -> None:

@@ -1,6 +1,7 @@
 """What waits for the store: in which order, how much, for how long, and what becomes of it in the end."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -12,9 +13,9 @@ from app.caller import Caller
 from app.errors import NotLogged
 from app.prediction_log import delivery
 from app.prediction_log.base import NoPredictionLog, Terms
-from app.prediction_log.buffer import MOST_RECORDS, BufferedLog
+from app.prediction_log.buffer import MOST_BYTES, MOST_RECORDS, BufferedLog
 from app.prediction_log.document import Document
-from tests.prediction_log.made import Remembering, counted, keep, logging_to, since
+from tests.prediction_log.made import MODEL, Remembering, counted, keep, logging_to, predictions, since, waiting
 from tests.waiting import until
 
 SOON_SECONDS = 20.0
@@ -65,6 +66,17 @@ def test_records_are_written_in_their_order_in_full_batches_at_once_and_the_rest
     assert store.texts == NAMES
     assert since(before) == {"written": len(NAMES)}
     assert store.closed
+
+
+def test_large_records_are_written_at_once_however_few_they_are() -> None:
+    store = Remembering()
+
+    async def main() -> None:
+        async with logging_to(store, flush_seconds=NEVER_SECONDS) as log:
+            await keep(log, *["a" * (MOST_BYTES // 3)] * 3)
+            await until(lambda: len(store.texts) == 3)
+
+    run(main)
 
 
 def test_a_record_waits_no_longer_than_the_interval() -> None:
@@ -145,6 +157,52 @@ def test_who_must_be_logged_waits_for_room() -> None:
     run(main)
 
     assert since(before) == {"written": 5}
+
+
+def test_who_waits_for_room_has_it_when_the_store_has_written_and_not_at_the_next_interval() -> None:
+    store = Remembering()
+
+    async def main() -> None:
+        async with logging_to(store, queue=2, on_full="block", flush_seconds=NEVER_SECONDS) as log:
+            await asyncio.gather(*(keep(log, name, caller=late(SOON_SECONDS / 4)) for name in NAMES[:20]))
+
+    run(main)
+
+    assert store.texts == NAMES[:20]
+
+
+def test_who_waits_for_room_at_the_end_or_comes_after_it_is_not_answered_unlogged() -> None:
+    store, before = Remembering(), counted()
+
+    async def main() -> None:
+        log = BufferedLog(store, Terms(queue=1, on_full="block", flush_seconds=NEVER_SECONDS))
+        log.start()
+        await keep(log, "a")
+        asking = asyncio.create_task(keep(log, "b", caller=late(SOON_SECONDS)))
+        await asyncio.sleep(0)
+        await log.close(time.monotonic() + 5)
+        for unlogged in (asking, keep(log, "c", caller=late(SOON_SECONDS))):
+            with pytest.raises(NotLogged):
+                await unlogged
+
+    run(main)
+
+    assert store.texts == ["a"]
+    assert since(before) == {"written": 1}
+
+
+def test_what_is_kept_after_the_end_is_dropped_and_counted() -> None:
+    store, before = Remembering(), counted()
+
+    async def main() -> None:
+        async with logging_to(store) as log:
+            await keep(log, "a")
+        await keep(log, "b")
+
+    run(main)
+
+    assert store.texts == ["a"]
+    assert since(before) == {"written": 1, "dropped": 1}
 
 
 def test_who_must_be_logged_and_cannot_be_is_not_answered_after_its_deadline() -> None:
@@ -270,6 +328,121 @@ def test_what_json_does_not_have_holds_up_nothing_else() -> None:
 
     assert store.texts == ["a", "b"]
     assert since(before) == {"written": 2, "failed": 1}
+
+
+class Unlisted(list[str]):
+    """Has no memory for a part of it."""
+
+    def __getitem__(self, at: Any) -> Any:
+        raise MemoryError
+
+
+def test_what_no_document_can_be_made_of_holds_up_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    store, before = Remembering(), counted()
+
+    async def main() -> None:
+        async with logging_to(store, flush_seconds=0.01) as log:
+            await log.keep(
+                Caller(), MODEL, asked=Unlisted(["a"]), block=["a"], predicted={"predict": predictions(1)}, began=0.0
+            )
+            await keep(log, "b")
+            await until(lambda: store.texts)
+            await keep(log, "c")
+
+    run(main)
+
+    [told] = [record.msg for record in caplog.records if "given up" in str(record.msg)]
+    assert store.texts == ["b", "c"]
+    assert since(before) == {"written": 2, "failed": 1}
+    assert told["reason"] == "MemoryError"
+
+
+class Nameless(Remembering):
+    """Of which nothing can be told, once: what is no fault of the store itself."""
+
+    told = 0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        self.told += 1
+        if self.told == 1:
+            raise RecursionError
+        return "nameless"
+
+
+def test_whatever_fails_with_a_batch_the_next_one_is_written() -> None:
+    store, before = Nameless(failures=1), counted()
+
+    async def main() -> None:
+        async with logging_to(store, flush_seconds=0.01) as log:
+            await keep(log, "a")
+            await until(lambda: since(before))
+            await keep(log, "b")
+
+    run(main)
+
+    assert store.texts == ["b"]
+    assert since(before) == {"written": 1, "failed": 1}
+
+
+def test_what_waits_can_be_seen() -> None:
+    before = waiting()
+
+    async def main() -> None:
+        store = Held()
+        async with logging_to(store, flush_seconds=0.01) as log:
+            await keep(log, *"abc")
+            await until(lambda: store.tries)
+            await keep(log, "d")
+            assert waiting() - before == 4
+            store.let_go.set()
+            await until(lambda: len(store.texts) == 4)
+            await until(lambda: waiting() == before)
+            store.let_go.clear()
+            tries = store.tries
+            await keep(log, *"ef")
+            await until(lambda: store.tries > tries)
+            await keep(log, "g")
+            assert waiting() - before == 3
+            await log.close(time.monotonic())
+        assert waiting() == before
+
+    run(main)
+
+
+class Clinging(Remembering):
+    """Goes on however often it is told to stop, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = asyncio.Event()
+
+    async def write(self, documents: Sequence[Document]) -> None:
+        self.tries += 1
+        await self.close()
+
+    async def close(self) -> None:
+        while not self.let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+
+
+def test_the_end_does_not_wait_for_a_store_that_does_not_stop() -> None:
+    async def main() -> float:
+        store = Clinging()
+        log = BufferedLog(store, Terms(flush_seconds=0.01))
+        log.start()
+        await keep(log, *NAMES)
+        await until(lambda: store.tries)
+        began = time.monotonic()
+        closing = asyncio.create_task(log.close(began + 0.1))
+        await asyncio.wait([closing], timeout=3.0)
+        ended = time.monotonic()
+        store.let_go.set()
+        await closing
+        return ended - began
+
+    assert run(main) < 2.0
 
 
 def test_the_end_does_not_wait_for_a_store_that_is_down_and_tells_how_many_are_lost(

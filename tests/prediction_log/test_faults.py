@@ -6,12 +6,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 
+import asyncpg
 import pytest
 
 from app.prediction_log import STORES, delivery, redis_impl, sql_impl
 from app.prediction_log.base import Terms
 from tests.outside.servers import Outside, postgres_server, redis_server
-from tests.prediction_log.made import counted, keep, logging_to, since
+from tests.prediction_log.made import counted, documents, keep, logging_to, since
 from tests.prediction_log.places import Place, postgres_table, redis_stream
 from tests.waiting import until
 
@@ -116,6 +117,45 @@ def test_a_server_that_is_stopped_in_its_tracks_gets_everything_when_it_goes_on(
     if "postgres" in outside.url:
         assert len(read) == len(NAMES)
     assert_told_in_turns(caplog)
+
+
+@pytest.mark.parametrize("outside", ["postgres"], indirect=True)
+def test_a_server_that_is_too_slow_for_a_batch_gets_everything_in_smaller_ones(place: Place, outside: Outside) -> None:
+    table = place.url.partition("?table=")[2]
+    before, store = counted(), STORES["postgresql"](place.url, Terms())
+
+    async def slow_down() -> None:
+        connection = await asyncpg.connect(outside.url)
+        await connection.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN PERFORM pg_sleep(0.02); RETURN new; END$$;"
+            f"CREATE TRIGGER slow BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
+        await connection.close()
+
+    async def main() -> None:
+        async with asyncio.timeout(SOON_SECONDS), logging_to(store, flush_seconds=0.02) as log:
+            await keep(log, NAMES[0])
+            await until(lambda: since(before) == {"written": 1})
+            await slow_down()
+            await keep(log, *NAMES[1:20])
+            await until(lambda: since(before) == {"written": 20}, SOON_SECONDS)
+
+    asyncio.run(main())
+
+    assert [each["instances"] for each in place.read()] == [[name] for name in NAMES[:20]]
+
+
+@pytest.mark.parametrize("outside", ["redis"], indirect=True)
+def test_a_time_limit_of_the_urls_own_is_one_too(place: Place, outside: Outside) -> None:
+    async def main() -> None:
+        store = STORES["redis"](f"{place.url}&socket_timeout=0.05", Terms())
+        await store.write(documents("a"))
+        with stopped(outside), pytest.raises(TimeoutError):
+            await store.write(documents("b"))
+        await store.close()
+
+    asyncio.run(main())
 
 
 def test_the_end_does_not_wait_for_a_server_that_hangs(place: Place, outside: Outside) -> None:

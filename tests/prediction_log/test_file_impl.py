@@ -22,7 +22,7 @@ Room = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 def store_in(folder: Path, *, max_bytes: int = LARGE, kept: int = 3) -> FileStore:
-    return FileStore(folder / "predictions.jsonl", max_bytes=max_bytes, files=kept)
+    return FileStore(folder / "predictions.jsonl", max_bytes=max_bytes, files=kept, slot=lambda: "0")
 
 
 def write(store: FileStore, *names: str) -> None:
@@ -47,6 +47,21 @@ def test_each_worker_has_a_file_of_its_own(tmp_path: Path, path: str, name: str)
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
+def test_processes_without_a_slot_each_take_a_file_that_nobody_else_writes_to(tmp_path: Path) -> None:
+    async def main() -> None:
+        first, second, third = (FileStore(tmp_path / "p.jsonl", max_bytes=LARGE, files=3) for _ in range(3))
+        await first.write(documents("a"))
+        await second.write(documents("b"))
+        await first.close()
+        await third.write(documents("c"))
+        await second.write(documents("d"))
+
+    asyncio.run(main())
+
+    written = {each.name: ids(each) for each in tmp_path.iterdir()}
+    assert written == {"p.alone-1.jsonl": ["a", "c"], "p.alone-2.jsonl": ["b", "d"]}
+
+
 def test_a_file_that_would_become_too_large_is_numbered_and_the_oldest_goes(tmp_path: Path) -> None:
     one_line = len(documents("0")[0].line)
 
@@ -67,6 +82,54 @@ def test_a_batch_larger_than_a_file_is_a_file(tmp_path: Path) -> None:
     assert ids(tmp_path / "predictions.0.jsonl") == ["b"]
     assert ids(tmp_path / "predictions.0.jsonl.1") == ["a"]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_where_a_number_is_free_nothing_goes(tmp_path: Path) -> None:
+    store = store_in(tmp_path, max_bytes=10, kept=3)
+    write(store, *"abcd")
+    (tmp_path / "predictions.0.jsonl.1").unlink()
+
+    write(store, "e")
+
+    assert {each.name: ids(each) for each in tmp_path.iterdir()} == {
+        "predictions.0.jsonl": ["e"],
+        "predictions.0.jsonl.1": ["d"],
+        "predictions.0.jsonl.2": ["b"],
+        "predictions.0.jsonl.3": ["a"],
+    }
+
+
+def test_where_a_folder_is_in_the_way_the_file_grows_on_and_it_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "predictions.0.jsonl.2/kept").mkdir(parents=True)
+    store = store_in(tmp_path, max_bytes=10, kept=2)
+
+    write(store, *"abcd")
+
+    assert ids(tmp_path / "predictions.0.jsonl.1") == ["a"]
+    assert ids(tmp_path / "predictions.0.jsonl") == ["b", "c", "d"]
+    assert caplog.text.count("grows on") == 1
+
+    (tmp_path / "predictions.0.jsonl.2/kept").rmdir()
+    (tmp_path / "predictions.0.jsonl.2").rmdir()
+    write(store, "e")
+    assert ids(tmp_path / "predictions.0.jsonl.1") == ["b", "c", "d"]
+    assert ids(tmp_path / "predictions.0.jsonl") == ["e"]
+
+
+def test_a_file_that_cannot_be_moved_costs_no_more_than_the_oldest(tmp_path: Path) -> None:
+    store, path = store_in(tmp_path, max_bytes=10, kept=3), tmp_path / "predictions.0.jsonl"
+    write(store, *"abcd")
+    if os.geteuid() or subprocess.run(["mount", "--bind", path, path], capture_output=True).returncode:
+        pytest.skip("only root mounts a file, where it may at all")
+    try:
+        write(store, *"efg")
+
+        assert ids(path) == [*"defg"]
+        assert [ids(each) for each in sorted(tmp_path.glob("*.jsonl.*"))] == [["c"], ["b"]]
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @pytest.mark.parametrize("torn", [b'{"id":"x","ti', b"\xff", b"x" * 200_000])

@@ -1,6 +1,7 @@
 """How much may wait, by records and by bytes, and who waits for room."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -90,6 +91,39 @@ def test_who_waits_in_vain_learns_so_at_its_deadline_and_leaves_its_place() -> N
         assert time.monotonic() - began >= SHORT_SECONDS
         room.give(1, 1)
         assert room.take(1)
+
+    run(main)
+
+
+@pytest.mark.parametrize("room_of", [Dropping, Blocking])
+def test_once_it_is_shut_nobody_has_room(room_of: Callable[[int, int], Dropping]) -> None:
+    async def main() -> None:
+        room = room_of(1, 100)
+        room.shut()
+
+        assert not room.take(1)
+        with contextlib.suppress(NotLogged):
+            assert not await room.wait(1, time.monotonic() + SOON_SECONDS)
+
+    run(main)
+
+
+@pytest.mark.parametrize("had_room", [False, True])
+def test_who_waits_while_it_is_shut_learns_so_at_once(had_room: bool) -> None:
+    async def main() -> None:
+        room = Blocking(1, 100)
+        assert room.take(1)
+        waiting = asyncio.create_task(room.wait(1, time.monotonic() + 2 * SOON_SECONDS))
+        await asyncio.sleep(0)
+        assert room.awaited
+
+        if had_room:
+            room.give(1, 1)
+        room.shut()
+
+        with pytest.raises(NotLogged):
+            await waiting
+        assert not room.awaited
 
     run(main)
 

@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 import redis
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 
 from app.prediction_log import STORES, prediction_log
 from app.prediction_log.base import NoPredictionLog, Store, Terms
@@ -59,6 +60,15 @@ def in_store(url: str, use: Callable[[Store], Awaitable[Any]]) -> Any:
 
 def write(url: str, batch: list[Document]) -> None:
     in_store(url, lambda store: store.write(batch))
+
+
+def execute(server: str, statements: str) -> None:
+    async def main() -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(statements)
+        await connection.close()
+
+    asyncio.run(main())
 
 
 def deliver(url: str, *batches: list[Document]) -> None:
@@ -141,13 +151,7 @@ def constrain(place: Place) -> None:
             connection.execute(table.rstrip().removesuffix(")") + f", {condition})")
         return
     server, _, table = place.url.partition("?table=")
-
-    async def alter() -> None:
-        connection = await asyncpg.connect(server)
-        await connection.execute(f"ALTER TABLE {table} ADD {condition}")
-        await connection.close()
-
-    asyncio.run(alter())
+    execute(server, f"ALTER TABLE {table} ADD {condition}")
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"], indirect=True)
@@ -159,6 +163,122 @@ def test_a_record_that_the_table_refuses_holds_up_no_other(place: Place) -> None
     deliver(place.url, documents("a", "refused", "b"), documents("c"))
 
     assert {each["id"] for each in place.read()} - {"first"} == {"a", "b", "c"}
+    assert since(before) == {"written": 3, "failed": 1}
+
+
+NOBODYS_COLUMN = (
+    "ALTER TABLE {0} ADD tenant TEXT NOT NULL DEFAULT ''; ALTER TABLE {0} ALTER tenant DROP DEFAULT",
+    "ALTER TABLE {0} DROP COLUMN tenant",
+)
+MISSING_PARTITION = (
+    "ALTER TABLE {0} RENAME TO {0}_of; CREATE TABLE {0} (LIKE {0}_of, PRIMARY KEY (id)) PARTITION BY HASH (id)",
+    "CREATE TABLE {0}_all PARTITION OF {0} FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+)
+
+
+@pytest.mark.parametrize(("spoiled", "mended"), [NOBODYS_COLUMN, MISSING_PARTITION], ids=["column", "partition"])
+def test_a_table_whose_operator_can_mend_it_is_a_place_that_is_down(
+    postgres_url: str, spoiled: str, mended: str
+) -> None:
+    place = postgres_table(postgres_url)
+    write(place.url, documents("first"))
+    table = place.url.partition("?table=")[2]
+    execute(postgres_url, spoiled.format(table))
+
+    with pytest.raises(IntegrityError):
+        write(place.url, documents("a"))
+
+    execute(postgres_url, mended.format(table))
+    write(place.url, documents("a"))
+    assert "a" in {each["id"] for each in place.read()}
+
+
+def test_a_column_that_sqlite_wants_and_nobody_fills_is_a_place_that_is_down(tmp_path: Path) -> None:
+    place = sqlite_file(tmp_path)
+    write(place.url, documents("a"))
+    with closing(sqlite3.connect(tmp_path / "predictions.db")) as connection:
+        [[table]] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'predictions'").fetchall()
+        connection.execute("DROP TABLE predictions")
+        connection.execute(table.replace("(", "(tenant TEXT NOT NULL, ", 1))
+
+    with pytest.raises(IntegrityError):
+        write(place.url, documents("a"))
+
+
+def test_a_server_that_this_client_cannot_connect_to_is_a_place_that_is_down(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no certificate to check its own with."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    with pytest.raises(InterfaceError):
+        write(postgres_table(postgres_url).url + "&sslmode=verify-full", documents("a"))
+
+
+def test_a_connection_that_is_refused_for_its_data_is_a_place_that_is_down() -> None:
+    fatal = b"SFATAL\0C22023\0Mno\0\0"
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"E" + (4 + len(fatal)).to_bytes(4, "big") + fatal)
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        store = store_at(f"postgresql://forkcast@127.0.0.1:{port}/db?ssl=disable")
+        async with server:
+            with pytest.raises(DBAPIError):
+                await store.write(documents("a"))
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_postgresql_may_be_told_to_keep_no_statements(postgres_url: str) -> None:
+    """As a pooler of transactions wants it."""
+    place = postgres_table(postgres_url)
+
+    write(f"{place.url}&statement_cache_size=0&prepared_statement_cache_size=0", documents("a"))
+
+    assert [each["id"] for each in place.read()] == ["a"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_database_in_a_file_that_is_removed_or_moved_is_made_anew(tmp_path: Path, moved: bool) -> None:
+    place = sqlite_file(tmp_path)
+
+    async def use(store: Store) -> None:
+        await store.write(documents("a"))
+        for path in sorted(tmp_path.iterdir()):
+            if moved:
+                path.rename(tmp_path / path.name.replace("predictions", "moved"))
+            else:
+                path.unlink()
+        await store.write(documents("b"))
+        await store.write(documents("c"))
+
+    in_store(place.url, use)
+
+    assert [each["id"] for each in place.read()] == ["b", "c"]
+    if moved:
+        with closing(sqlite3.connect(tmp_path / "moved.db")) as connection:
+            assert connection.execute("SELECT id FROM predictions").fetchall() == [("a",)]
+
+
+def test_a_record_that_redis_takes_in_no_command_holds_up_no_other(redis_url: str) -> None:
+    place, before = redis_stream(redis_url), counted()
+    large = written(record(["x" * 2**21]), id_="large")
+
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("proto-max-bulk-len", 2**20)
+        try:
+            deliver(place.url, [*documents("a", "b"), large, *documents("c")])
+        finally:
+            client.config_set("proto-max-bulk-len", 2**29)
+
+    assert [each["id"] for each in place.read()] == ["a", "b", "c"]
     assert since(before) == {"written": 3, "failed": 1}
 
 
@@ -185,12 +305,7 @@ def test_a_stream_forgets_the_oldest(redis_url: str) -> None:
 
 
 def test_a_table_may_be_of_a_schema(postgres_url: str) -> None:
-    async def make() -> None:
-        connection = await asyncpg.connect(postgres_url)
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS logs")
-        await connection.close()
-
-    asyncio.run(make())
+    execute(postgres_url, "CREATE SCHEMA IF NOT EXISTS logs")
     place = postgres_table(postgres_url, "logs.predictions")
 
     write(place.url, documents("a"))
@@ -203,13 +318,8 @@ def test_who_may_insert_and_not_create_writes_to_the_table_that_is_there(postgre
     write(place.url, documents("a"))
     table = place.url.partition("?table=")[2]
 
-    async def make() -> None:
-        connection = await asyncpg.connect(postgres_url)
-        # Of the schema `public` none but its owner may make tables, from PostgreSQL 15 on.
-        await connection.execute(f"CREATE ROLE only_inserts LOGIN; GRANT INSERT, SELECT ON {table} TO only_inserts")
-        await connection.close()
-
-    asyncio.run(make())
+    # Of the schema `public` none but its owner may make tables, from PostgreSQL 15 on.
+    execute(postgres_url, f"CREATE ROLE only_inserts LOGIN; GRANT INSERT, SELECT ON {table} TO only_inserts")
     write(place.url.replace("forkcast@", "only_inserts@"), documents("b"))
 
     assert {each["id"] for each in place.read()} == {"a", "b"}
@@ -240,7 +350,15 @@ def test_without_a_url_nothing_is_logged() -> None:
     ("file://", "file: names no file"),
     ("file:///tmp/predictions.jsonl?table=s3cret", "names no file"),
     ("file://[s3cret/p.jsonl", "is no URL"),
+    ("file://s3cret/predictions.jsonl", "names no file"),
     ("sqlite://", "names no file"),
+    ("sqlite:///:memory:", "names no file"),
+    ("sqlite:///file:x?mode=memory&uri=true", "names no file"),
+    ("sqlite://s3cret/predictions.db", "is no URL"),
+    ("postgresql://user@host/db?port=s3cret", "an option of another type"),
+    ("postgresql://user@host/db?statement_cache_size=s3cret", "an option of another type"),
+    ("rediss://user:s3cret@host/0?ssl_cert_reqs=yes", "takes in its query a stream"),
+    ("redis://user:s3cret@host/0?protocol=9", "takes in its query a stream"),
     ("postgresql://user:s3cret@host:port/db", "is no URL"),
     ("postgresql://user:p@s:s3cret/db", "is no URL"),
     ("postgresql://user:s3cret@host/db?table=a&table=b", "must have one table"),
@@ -255,6 +373,16 @@ def test_what_is_no_place_is_refused_by_the_settings_name_and_without_its_passwo
 
     assert told in str(refusal.value)
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("url", "name"), [
+    ("file://localhost{0}/p.jsonl", "p.alone-1.jsonl"), ("file:{0}/p#1.jsonl", "p#1.alone-1.jsonl"),
+    ("file://{0}/p%20q.jsonl", "p q.alone-1.jsonl"),
+])  # fmt: skip
+def test_a_file_is_where_its_url_says(tmp_path: Path, url: str, name: str) -> None:
+    write(url.format(tmp_path), documents("a"))
+
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused() -> None:
