@@ -31,6 +31,7 @@ from app.processes import lifecycle, sharing  # noqa: E402
 from app.processes.announcement import address, announce  # noqa: E402
 from app.processes.cores import usable_cores  # noqa: E402
 from app.processes.fork_guard import ForkGuard  # noqa: E402
+from app.processes.reaping import reap  # noqa: E402
 from app.processes.reload import reload_model  # noqa: E402
 from app.processes.unloaded import read_unloaded, unloaded_file  # noqa: E402
 from app.renewal import adopt, first_application, prove, why_first_not_shared  # noqa: E402
@@ -59,6 +60,7 @@ logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 
 def on_starting(server):
+    server.reap_workers = partial(reap, server)
     lifecycle.refuse_port_in_use(server.cfg.address)
     if preload_app:
         sharing.start_over_unless(why_first_not_shared(settings, held_models()), server)

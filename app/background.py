@@ -1,6 +1,6 @@
 """Which requests are about background jobs, by their addresses."""
 
-QUEUEING = ("/predict_background", "/generate_background")
+QUEUEING = "/predict_background"
 JOBS = "/jobs/"
 
 

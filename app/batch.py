@@ -60,7 +60,7 @@ def outcomes(batch: list[Piece]) -> list[Outcome]:
     try:
         predictions = predict(batch[0].entry.runtime, block.concatenate([piece.instances for piece in batch]))
         return _shared_out(predictions, batch)
-    except Exception as error:
+    except BaseException as error:
         if len(batch) == 1:
             return [error if isinstance(error, ForkcastError) else _failed(error)]
     middle = len(batch) // 2
@@ -77,7 +77,7 @@ def _shared_out(predictions: Predictions, batch: list[Piece]) -> list[Outcome]:
     return answers
 
 
-def _failed(cause: Exception) -> InferenceFailed:
+def _failed(cause: BaseException) -> InferenceFailed:
     failure = InferenceFailed()
     failure.__cause__ = cause
     return failure

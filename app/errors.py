@@ -22,6 +22,7 @@ ForkcastError
 ├── NotLogged           predicted, and not answered: there was no room in the prediction log in time
 ├── JobsUnavailable     the store of background jobs did not answer in time
 ├── QueueFull           as many background jobs wait as may
+├── JobTooLarge         the store of background jobs never takes so large a body or result
 ├── IdempotencyKeyReused  the key came before, with another request
 └── UnknownJob          there is no such background job, or none of this caller's
 
@@ -197,6 +198,11 @@ class NotLogged(ForkcastError):
 class JobsUnavailable(ForkcastError):
     def __init__(self) -> None:
         super().__init__("The queue of background jobs cannot be reached")
+
+
+class JobTooLarge(ForkcastError):
+    def __init__(self) -> None:
+        super().__init__("The body is larger than the queue of background jobs takes")
 
 
 class QueueFull(ForkcastError):

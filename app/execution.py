@@ -53,7 +53,8 @@ def predict(runtime: Runtime, instances: Instances) -> Predictions:
         return predictions
     except ForkcastError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        # SystemExit, too, or a CancelledError: no end of ours is told to a predict by raising in it.
         raise InferenceFailed from error
     finally:
         observed.predicted(time.perf_counter() - started, block.count(instances))

@@ -91,7 +91,7 @@ class JobSettings(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     jobs_url: Annotated[str, AfterValidator(check_jobs_url)] = f"sqlite:///{ROOT / 'var/jobs.db'}"
-    """Queue of background jobs: sqlite:///path, redis://host, or off; whoever shares one serves the same models."""
+    """Background jobs: sqlite:///path, redis://host, or off; who share them serve the same models."""
 
     consume: Literal["auto", "on", "off"] = "auto"
     """Whether the server has a process that runs jobs: for those in SQLite, always, or never (`make consume` does)."""
@@ -116,6 +116,9 @@ class JobSettings(BaseModel):
 
     jobs_max_payload_bytes: int = Field(default=32 * 2**20, ge=1)
     """Bytes of the largest body of a background job, in place of FORKCAST_MAX_BODY_BYTES."""
+
+    jobs_max_result_bytes: int = Field(default=256 * 2**20, ge=1)
+    """Bytes of the largest result of a background job; one with a larger result fails."""
 
     @property
     def runs_jobs(self) -> bool:

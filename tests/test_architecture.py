@@ -74,6 +74,7 @@ ONLY_IN = {
         "micro_batch.py",
         "batch.py",
         "prediction_cache.py",
+        "consumer/parts.py",
     ],
     "app.at_once": ["micro_batch.py"],
     "app.batch": ["micro_batch.py"],
@@ -85,7 +86,7 @@ ONLY_IN = {
     "app.prediction_log.file_impl": ["prediction_log/__init__.py"],
     "app.prediction_log.redis_impl": ["prediction_log/__init__.py"],
     "app.prediction_log.sql_impl": ["prediction_log/__init__.py"],
-    "app.micro_batch": ["serving_parts.py", "consumer/parts.py"],
+    "app.micro_batch": ["serving_parts.py"],
     "app.model_store": [
         "main.py",
         "serving_parts.py",

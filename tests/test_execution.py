@@ -34,6 +34,7 @@ class Echo:
         self.metadata = ModelMetadata("echo", "1", "0" * 64, "test", "classification", TextInput())
         self.batches: list[list[str]] = []
         self.threads: set[int] = set()
+        self.ends: dict[str, BaseException] = {}
 
     def prepare(self) -> None:
         """Needs nothing."""
@@ -46,6 +47,8 @@ class Echo:
             raise RefusedByModel
         if "broken" in instances:
             raise ZeroDivisionError
+        if (end := self.ends.get(instances[0])) is not None:
+            raise end
         return Predictions([f"<{text}>" for text in instances], np.arange(len(instances), dtype=float)[:, None])
 
 
@@ -87,6 +90,31 @@ def test_a_bad_request_fails_alone(make: Callable[[], Executor]) -> None:
     assert isinstance(bad, RefusedByModel)
     assert isinstance(broken, InferenceFailed)
     assert isinstance(broken.__cause__, ZeroDivisionError)
+
+
+ENDS = [SystemExit(7), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), StopIteration()]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: type(end).__name__)
+@pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["in the thread", "on the loop"])
+@pytest.mark.parametrize("make", [Inline, lambda: Threads(3), MicroBatch], ids=["inline", "threads", "microbatch"])
+def test_whatever_a_model_raises_is_its_failure_and_ends_nothing_else(
+    make: Any, seconds: float, end: BaseException
+) -> None:
+    runtime = Echo()
+    runtime.ends["end"] = end
+    executor = make(4, budget_seconds=seconds) if make is MicroBatch else make()
+
+    async def main() -> list[Any]:
+        both = (executor.run(runtime, ["end"]), executor.run(runtime, ["b"]))
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+        return [*outcomes, await executor.run(runtime, ["c"])]
+
+    failed, *answers = run(executor, main, runtime)
+
+    assert isinstance(failed, InferenceFailed)
+    assert failed.__cause__ is end
+    assert [answer.values for answer in answers] == [["<b>"], ["<c>"]]
 
 
 @pytest.mark.parametrize("make", MODES)

@@ -62,6 +62,7 @@ STATUS: Mapping[type[errors.ForkcastError], Status] = {
     errors.NotLogged: same(503, Code.UNAVAILABLE),
     errors.JobsUnavailable: same(503, Code.UNAVAILABLE),
     errors.QueueFull: same(503, Code.UNAVAILABLE),
+    errors.JobTooLarge: same(413, Code.RESOURCE_EXHAUSTED),
     errors.IdempotencyKeyReused: same(422, Code.INVALID_ARGUMENT),
     errors.UnknownJob: same(404, Code.NOT_FOUND),
 }

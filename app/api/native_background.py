@@ -13,12 +13,13 @@ from app.api.lean_route import JSON_TYPE, Answering, Reply
 from app.api.native_answers import listed, members, signed
 from app.api.native_endpoints import form_of_batch
 from app.caller import Caller
-from app.errors import BadInput, ContentRejected, RefusedByModel, UnknownEntity, UnknownModel
-from app.jobs.base import Claim, Order
+from app.errors import BadInput, ContentRejected, RefusedByModel, UnknownEntity
+from app.jobs.base import Claim, Job, Order
 from app.jobs.work import Progress, Unworkable
 
 IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
-INVALID_KEY = "The header Idempotency-Key must be 1 to 255 visible ASCII characters"
+INVALID_KEY = "The header Idempotency-Key must be 1 to 255 visible ASCII characters, and come once"
+MOST_RESULT = "FORKCAST_JOBS_MAX_RESULT_BYTES allows no more"
 # Some tenths of a second of a slow model; what is done is seen, and what is cancelled ends, after each.
 ROWS_A_PART = 2_000
 
@@ -41,35 +42,42 @@ def enqueue_batch(model: Key, *, newest: bool, most_checked_bytes: int) -> Answe
             await predictor.check(asked.instances, form.field, output=asked.output, entities=asked.entities)
         name, version = model
         order = Order("predict", name, None if newest else version, owner(scope), body, key)
-        return queued((await job_queue(scope).enqueue(order)).id)
+        return queued(await job_queue(scope).enqueue(order))
 
     return enqueue
 
 
 def _idempotency_key(scope: Scope) -> str | None:
-    given = scope["state"]["headers"].get(b"idempotency-key")
-    if given is None:
+    given = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    if not given:
         return None
-    if not IDEMPOTENCY_KEY.fullmatch(given):
+    if len(given) > 1 or not IDEMPOTENCY_KEY.fullmatch(given[0]):
         raise HTTPException(400, INVALID_KEY)
-    return str(given, "ascii")
+    return str(given[0], "ascii")
 
 
-def queued(job_id: str) -> Reply:
-    told = {"message": "Task queued for background processing", "request_id": job_id, "status": "queued"}
-    return Reply(orjson.dumps(told), [JSON_TYPE, (b"location", f"/jobs/{job_id}".encode())], 202)
+def queued(job: Job) -> Reply:
+    """Just now, or with a key that is known before: then it may have ended."""
+    told = {"message": "Task queued for background processing", "request_id": job.id, "status": job.status}
+    return Reply(orjson.dumps(told), [JSON_TYPE, (b"location", f"/jobs/{job.id}".encode())], 202)
 
 
 class BatchWork:
-    """For a job: the body that /predict_batch would answer to its payload, but that its request id is the job's."""
+    """
+    For a job: the body that /predict_batch would answer to its payload, but that its request id is the job's.
 
-    def __init__(self, part: Serving) -> None:
+    A model or version that is not known is no reason to give up: who enqueued may know it from a reload that this
+    process has yet to be replaced for.
+    """
+
+    def __init__(self, part: Serving, *, most_result_bytes: int) -> None:
         self._part = part
+        self._most_result_bytes = most_result_bytes
 
     async def __call__(self, claim: Claim, progress: Progress) -> bytes:
         try:
             return await self._predict(claim, progress)
-        except (BadInput, ContentRejected, RefusedByModel, UnknownEntity, UnknownModel) as error:
+        except (BadInput, ContentRejected, RefusedByModel, UnknownEntity) as error:
             raise Unworkable(str(error)) from error
         except HTTPException as error:
             raise Unworkable(error.detail) from error
@@ -82,10 +90,17 @@ class BatchWork:
         asked = await asyncio.to_thread(batch_of, order.payload, form)
         progress.done, progress.total = 0, len(asked.instances)
         caller = Caller(request_id=claim.id, key=order.owner)
-        parts = []
+        parts: list[bytes] = []
         async for answer in predictor.predict_in_parts(
             asked.instances, form.field, caller, output=asked.output, entities=asked.entities, rows_a_part=ROWS_A_PART
         ):
             parts.append(members(answer))
+            self._check(sum(map(len, parts)))
             progress.done += len(answer.predictions.values)
-        return signed(listed(parts), predictor.model, claim.id)
+        result = signed(listed(parts), predictor.model, claim.id)
+        self._check(len(result))
+        return result
+
+    def _check(self, result_bytes: int) -> None:
+        if result_bytes > self._most_result_bytes:
+            raise Unworkable(f"The result is larger than {self._most_result_bytes} bytes: {MOST_RESULT}")

@@ -1,5 +1,6 @@
 """What our own dialect does with a request to one version of one model."""
 
+from collections.abc import Coroutine
 from typing import Any
 
 import orjson
@@ -7,10 +8,11 @@ from pydantic import Field, TypeAdapter
 from starlette.types import Scope
 
 from app.api.deps import Key, caller, serving
-from app.api.json_bodies import BatchBody, Body, Form, OutputBody, read_batch, read_one
+from app.api.json_bodies import Asked, BatchBody, Body, Form, OutputBody, read_batch, read_one
 from app.api.lean_route import Answering
 from app.api.native_answers import listed, marked, members, prediction, signed
 from app.input_schema import TextInput
+from app.predictor import Answer
 from app.runtimes.base import ModelMetadata, unnamed
 
 
@@ -46,16 +48,18 @@ def form_of_batch(model: ModelMetadata) -> Form:
     return TEXTS if isinstance(model.inputs, TextInput) else INSTANCES
 
 
+def answering(asked: Asked, form: Form, model: Key, scope: Scope, *, listed: bool) -> Coroutine[Any, Any, Answer]:
+    """No coroutine of its own: that would cost each request more than a call."""
+    predictor = serving(scope).predictor(model)
+    return predictor.predict(
+        asked.instances, form.field, caller(scope), listed=listed, output=asked.output, entities=asked.entities
+    )
+
+
 def predict_one(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
         asked = read_one(scope, body, form)
-        answer = (
-            await serving(scope)
-            .predictor(model)
-            .predict(
-                asked.instances, form.field, caller(scope), listed=False, output=asked.output, entities=asked.entities
-            )
-        )
+        answer = await answering(asked, form, model, scope, listed=False)
         said = [prediction(answer, 0)]
         if answer.defaulted:
             marked(said, answer)
@@ -67,13 +71,7 @@ def predict_one(form: Form, model: Key) -> Answering:
 def predict_batch(form: Form, model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
         asked = read_batch(scope, body, form)
-        answer = (
-            await serving(scope)
-            .predictor(model)
-            .predict(
-                asked.instances, form.field, caller(scope), listed=True, output=asked.output, entities=asked.entities
-            )
-        )
+        answer = await answering(asked, form, model, scope, listed=True)
         return signed(listed([members(answer)]), answer.model, scope["state"]["request_id"])
 
     return predict
@@ -82,8 +80,7 @@ def predict_batch(form: Form, model: Key) -> Answering:
 def predict_sentiment(model: Key) -> Answering:
     async def predict(scope: Scope, body: bytes) -> bytes:
         asked = read_one(scope, body, REVIEW)
-        predictor = serving(scope).predictor(model)
-        answer = await predictor.predict(asked.instances, REVIEW.field, caller(scope), listed=False)
+        answer = await answering(asked, REVIEW, model, scope, listed=False)
         return orjson.dumps({"sentiment": unnamed(answer.predictions.values[0])})
 
     return predict

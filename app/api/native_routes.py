@@ -14,12 +14,13 @@ from app.api.lean_route import Endpoint, LeanRoute
 from app.api.native_background import IDEMPOTENCY_KEY, enqueue_batch
 from app.api.native_documentation import taken
 from app.api.native_endpoints import form_of_batch
+from app.jobs.base import STATUSES
 from app.runtimes.base import ModelMetadata
 
 TAGS: list[str | Enum] = ["predictions"]
 PATH = "/predict_background"
 QUEUED: Schema = documentation.object_of({
-    "message": {"type": "string"}, "request_id": {"type": "string"}, "status": {"enum": ["queued"]},
+    "message": {"type": "string"}, "request_id": {"type": "string"}, "status": {"enum": list(STATUSES)},
 })  # fmt: skip
 IDEMPOTENCY: Schema = {
     "name": "Idempotency-Key", "in": "header",

@@ -11,8 +11,8 @@ from app.api.deps import Serving
 from app.api.native_background import BatchWork
 from app.consumer.runner import JobRunner
 from app.consumer.tallies import keep_tallies
+from app.execution import Threads
 from app.jobs.base import JobQueue
-from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.serving_parts import make_content_filter, warm
 from app.settings import GRACE_SECONDS, Settings
@@ -28,8 +28,8 @@ async def running(settings: Settings, models: ModelStore, around: Surroundings) 
     """
     queue = around.jobs
     assert queue is not None
-    # In any execution mode: it cuts what is large, so that the loop turns and the claim is renewed.
-    executor = MicroBatch(settings.max_batch_size)
+    # In any execution mode: however long a predict takes, the loop turns and the claim is renewed.
+    executor = Threads(1)
     part = warm(settings, models, executor, make_content_filter(settings), around)
     await around.open(models)
     runner, tallies = make_runner(settings, part, queue), asyncio.create_task(keep_tallies(queue))
@@ -47,7 +47,7 @@ async def running(settings: Settings, models: ModelStore, around: Surroundings) 
 def make_runner(settings: Settings, part: Serving, queue: JobQueue) -> JobRunner:
     return JobRunner(
         queue,
-        {"predict": BatchWork(part)},
+        {"predict": BatchWork(part, most_result_bytes=settings.jobs_max_result_bytes)},
         name=f"{socket.gethostname()}-{os.getpid()}",
         lease_seconds=settings.jobs_lease_seconds,
         most_attempts=settings.jobs_max_attempts,

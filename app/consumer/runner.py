@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import structlog
 
 from app import metrics
-from app.errors import ForkcastError, JobsUnavailable
+from app.errors import FeaturesUnavailable, ForkcastError, JobsUnavailable, JobTooLarge, NotLogged
 from app.jobs.base import Claim, JobQueue
 from app.jobs.work import Progress, Unworkable, Work
 
@@ -22,6 +22,9 @@ PROGRESS_SECONDS = 1.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 CANCEL_SECONDS = 0.5
 FAULT = "The job failed for a fault of the server"
+TOO_LARGE = "The result is larger than the queue takes"
+# Outages that end: a job's attempts are not for them.
+WAITED_FOR = (FeaturesUnavailable, NotLogged)
 log = structlog.stdlib.get_logger("forkcast")
 
 
@@ -89,7 +92,7 @@ class JobRunner:
 
     async def _run(self, claim: Claim) -> None:
         started, progress = time.monotonic(), Progress()
-        work = asyncio.ensure_future(self._works[claim.order.kind](claim, progress))
+        work = asyncio.ensure_future(self._works.get(claim.order.kind, _unserved)(claim, progress))
         self._attempt = attempt = Attempt(claim, work, progress)
         if self._stopping:
             attempt.end("released")
@@ -112,14 +115,25 @@ class JobRunner:
             return await self._abandoned(attempt)
         error = attempt.work.exception()
         if error is None:
-            return await self._told("succeeded", attempt, lambda: self._succeed(attempt))
+            return await self._kept(attempt)
         if isinstance(error, Unworkable):
             return await self._told("failed", attempt, lambda: self._queue.fail(claim, str(error), again=False))
+        if isinstance(error, WAITED_FOR):
+            return await self._told(
+                "retried", attempt, lambda: self._queue.fail(claim, str(error), again=True, counted=False)
+            )
         if not isinstance(error, ForkcastError) or error.__cause__ is not None:
             log.warning("job not done", job=claim.id, attempt=claim.attempt, exc_info=error)
         words = str(error) if isinstance(error, ForkcastError) else FAULT
         outcome: Outcome = "retried" if claim.attempt < self._most_attempts else "failed"
         return await self._told(outcome, attempt, lambda: self._queue.fail(claim, words, again=True))
+
+    async def _kept(self, attempt: Attempt) -> Outcome:
+        """Its work is done."""
+        try:
+            return await self._told("succeeded", attempt, lambda: self._succeed(attempt))
+        except JobTooLarge:
+            return await self._told("failed", attempt, lambda: self._queue.fail(attempt.claim, TOO_LARGE, again=False))
 
     async def _succeed(self, attempt: Attempt) -> bool:
         done = attempt.progress.done
@@ -138,6 +152,9 @@ class JobRunner:
 
     async def _lost(self, claim: Claim) -> Outcome:
         job = await self._insist(lambda: self._queue.find(claim.id, claim.order.owner))
+        if job is not None and job.status == "succeeded" and job.attempts == claim.attempt:
+            # By this attempt: the store had answered so, and the answer was lost.
+            return "succeeded"
         return "cancelled" if job is not None and job.status == "cancelled" else "lost"
 
     async def _insist(self, ask: Callable[[], Awaitable[Held]]) -> Held:
@@ -164,3 +181,7 @@ class JobRunner:
             if not held:
                 attempt.end("lost")
                 return
+
+
+async def _unserved(claim: Claim, progress: Progress) -> bytes:
+    raise Unworkable(f"Jobs of the kind {claim.order.kind} are not run here")

@@ -8,7 +8,7 @@ REDIS = ("redis://", "rediss://", "unix://")
 
 def open_queue(url: str, terms: Terms) -> JobQueue:
     """
-    The queue at `sqlite:///relative.db`, `sqlite:////absolute.db`, or `redis://`, `rediss://`, `unix://`.
+    The queue at `sqlite:///relative.db`, `sqlite:////absolute.db`, `redis://`, `rediss://` or `unix://`.
 
     Reaches for nothing yet, so that it may be called before a fork. Raises ValueError, which repeats nothing of the
     URL: it may hold a password.
@@ -18,11 +18,19 @@ def open_queue(url: str, terms: Terms) -> JobQueue:
 
         return SqliteQueue(path_of(url.removeprefix(SQLITE)), terms)
     if url.startswith(REDIS):
-        try:
-            from app.jobs.redis_impl import RedisQueue
-            from app.jobs.redis_server import server_of
-        except ModuleNotFoundError as error:
-            reason = f"jobs in Redis need {error.name}, which is not installed; pip install -r requirements-stores.txt"
-            raise ValueError(reason) from error
-        return RedisQueue(server_of(url), terms)
-    raise ValueError(f"jobs are kept at none but {SQLITE}, {', '.join(REDIS)}")
+        return _in_redis(url, terms)
+    raise ValueError(f"jobs are kept at none but {', '.join([SQLITE, *REDIS])}")
+
+
+def _in_redis(url: str, terms: Terms) -> JobQueue:
+    try:
+        from app.jobs.redis_impl import RedisQueue
+        from app.jobs.redis_server import server_of
+    except ModuleNotFoundError as error:
+        raise _missing("Redis", error) from error
+    return RedisQueue(server_of(url), terms)
+
+
+def _missing(store: str, error: ModuleNotFoundError) -> ValueError:
+    reason = f"jobs in {store} need {error.name}, which is not installed; pip install -r requirements-stores.txt"
+    return ValueError(reason)

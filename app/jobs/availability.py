@@ -18,10 +18,10 @@ class Availability:
         self._store = store
         self._failing: set[str] = set()
 
-    def failed(self, call: str, error: Exception) -> JobsUnavailable:
+    def failed(self, call: str, error: Exception, reason: str = "") -> JobsUnavailable:
         """What to raise from it; the reason is the name of the error, for its text may hold what was asked."""
         if call not in self._failing:
-            reason = getattr(error, "sqlite_errorname", None) or type(error).__name__
+            reason = reason or getattr(error, "sqlite_errorname", None) or type(error).__name__
             log.warning("jobs unavailable", store=self._store, call=call, reason=reason)
         self._failing.add(call)
         return JobsUnavailable()

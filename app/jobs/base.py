@@ -113,17 +113,18 @@ class JobQueue(Protocol):
     Exactly one result: what is told of a claim that is no longer the job's changes nothing, and answers False. A claim
     whose lease is over is the job's until the job is claimed again, is cancelled or has ended.
 
-    Any method raises JobsUnavailable where the store cannot be reached in time; it may be called again. Whether that
-    call changed anything is then unknown: an order with an idempotency key may come again, and what a lost claim holds
-    comes back when its lease is over. A queue may be made before a fork: it is opened at the first call in a process.
+    Any method raises JobsUnavailable where the store cannot be reached in time, or has no room; it may be called again.
+    Whether that call changed anything is then unknown: an order with an idempotency key may come again, and what a lost
+    claim holds comes back when its lease is over. A queue may be made before a fork: it is opened at the first call in
+    a process.
     """
 
     async def enqueue(self, order: Order) -> Job:
         """
         Durable once it returns; a known idempotency key gives the job that it gave first, also where the queue is full.
 
-        A key is known as long as its job is. Raises QueueFull, and IdempotencyKeyReused where the key came with another
-        order.
+        A key is known as long as its job is; that job comes without its result. Raises QueueFull, IdempotencyKeyReused
+        where the key came with another order, and JobTooLarge where the store never takes so large a payload.
         """
         ...
 
@@ -149,10 +150,17 @@ class JobQueue(Protocol):
         """The lease begins again, and the progress is seen; False where the claim is no longer the job's."""
         ...
 
-    async def succeed(self, claim: Claim, result: bytes) -> bool: ...
+    async def succeed(self, claim: Claim, result: bytes) -> bool:
+        """Raises JobTooLarge where the store never takes so large a result; the claim is as it was."""
+        ...
 
-    async def fail(self, claim: Claim, error: str, *, again: bool) -> bool:
-        """For good, as a dead letter; `again`: only if no attempt is left, else it is queued anew after its backoff."""
+    async def fail(self, claim: Claim, error: str, *, again: bool, counted: bool = True) -> bool:
+        """
+        For good, as a dead letter; `again`: only if no attempt is left, else it is queued anew after its backoff.
+
+        An attempt that is not `counted` leaves as many as there were before it, and so with `again` it is never the
+        last one.
+        """
         ...
 
     async def release(self, claim: Claim) -> bool:

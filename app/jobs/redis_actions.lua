@@ -63,13 +63,11 @@ end
 
 function actions.cancel(id, owner)
     local owned_by, status = get(id, 'owner', 'status')
-    if owned_by ~= owner then
-        return false
+    if owned_by ~= owner or (status ~= 'queued' and status ~= 'running') then
+        return 0
     end
-    if status == 'queued' or status == 'running' then
-        finish(id, 'cancelled')
-    end
-    return show(id)
+    finish(id, 'cancelled')
+    return 1
 end
 
 -- The fields of a claim, or the newest entry that there has been: only after it may there be another job.
@@ -108,22 +106,22 @@ function actions.renew(id, token, done, total)
     return 1
 end
 
-function actions.succeed(id, token, result)
+-- With what is to be said of it in one more field.
+local function finish_held(id, token, status, field, value)
     if not held(id, token) then
         return 0
     end
-    finish(id, 'succeeded')
-    redis.call('HSET', hash(id), 'result', result)
+    finish(id, status)
+    redis.call('HSET', hash(id), field, value)
     return 1
 end
 
+function actions.succeed(id, token, result)
+    return finish_held(id, token, 'succeeded', 'result', result)
+end
+
 function actions.fail(id, token, error)
-    if not held(id, token) then
-        return 0
-    end
-    finish(id, 'failed')
-    redis.call('HSET', hash(id), 'error', error)
-    return 1
+    return finish_held(id, token, 'failed', 'error', error)
 end
 
 function actions.delay(id, token, attempts, wait_us)

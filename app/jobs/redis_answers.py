@@ -8,7 +8,7 @@ from typing import Any, cast
 from app.jobs.base import ENDED, Claim, Job, Order, Status
 
 # As `shown` in redis_state.lua.
-SHOWN = ("id", "owner", "status", "created", "attempts", "done", "total", "started", "since", "result", "error")
+SHOWN = ("id", "owner", "status", "created", "attempts", "done", "total", "started", "since", "error")
 MICROSECONDS = 1_000_000
 
 
@@ -28,7 +28,7 @@ def key_of(order: Order) -> str:
     return hashlib.sha256(json.dumps([order.owner, order.idempotency_key]).encode()).hexdigest()
 
 
-def job_of(shown: Sequence[bytes | None]) -> Job:
+def job_of(shown: Sequence[bytes | None], result: bytes | None = None) -> Job:
     fields = dict(zip(SHOWN, shown, strict=True))
     status = cast(Status, _text(fields["status"]))
     error = fields["error"]
@@ -37,7 +37,7 @@ def job_of(shown: Sequence[bytes | None]) -> Job:
         attempts=_whole(fields["attempts"]), done=_whole(fields["done"]), total=_whole(fields["total"]),
         started=None if fields["started"] is None else _seconds(fields["started"]),
         finished=_seconds(fields["since"]) if status in ENDED else None,
-        result=fields["result"], error=None if error is None else error.decode(),
+        result=result, error=None if error is None else error.decode(),
     )  # fmt: skip
 
 

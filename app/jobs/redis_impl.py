@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from app.errors import IdempotencyKeyReused, QueueFull
@@ -38,19 +39,31 @@ class RedisQueue:
         return job_of(answer)
 
     async def find(self, job_id: str, owner: str) -> Job | None:
-        (shown,) = await self._shown([job_id])
-        return shown if shown is not None and shown.owner == owner else None
+        shown, result_bytes = await self._calls.ask(lambda pipeline: self._look(pipeline, job_id))
+        if shown[0] is None or (job := job_of(shown)).owner != owner:
+            return None
+        if job.status != "succeeded":
+            return job
+        # Apart, for it may be so large that it needs patience.
+        (result,) = await self._calls.ask(
+            lambda pipeline: pipeline.hget(self._hash(job_id), "result"), expected_bytes=result_bytes
+        )
+        return None if result is None else replace(job, result=result)
 
     async def cancel(self, job_id: str, owner: str) -> Job | None:
-        shown = await self._calls.act("cancel", job_id, owner)
-        return None if shown is None else job_of(shown)
+        await self._calls.act("cancel", job_id, owner)
+        return await self.find(job_id, owner)
 
     async def claim(self, consumer: str, wait_seconds: float) -> Claim | None:
         return await claim_in_time(self, consumer, wait_seconds)
 
     async def claim_now(self, consumer: str) -> Claim | None:
         lease_ms = _whole(self._terms.lease_seconds, 1000)
-        answer = await self._calls.act("claim", consumer, lease_ms, self._terms.most_attempts, self._terms.ran_out)
+        # It may be large, and would be claimed again only when its lease is over.
+        answer = await self._calls.act(
+            "claim", consumer, lease_ms, self._terms.most_attempts, self._terms.ran_out,
+            seconds=self._terms.lease_seconds,
+        )  # fmt: skip
         if isinstance(answer, list):
             return claim_of(answer)
         self._newest_entry = answer
@@ -67,11 +80,11 @@ class RedisQueue:
     async def succeed(self, claim: Claim, result: bytes) -> bool:
         return await self._change("succeed", claim, result)
 
-    async def fail(self, claim: Claim, error: str, *, again: bool) -> bool:
-        if not again or claim.attempt >= self._terms.most_attempts:
+    async def fail(self, claim: Claim, error: str, *, again: bool, counted: bool = True) -> bool:
+        if not again or (counted and claim.attempt >= self._terms.most_attempts):
             return await self._change("fail", claim, error)
         wait = _whole(self._terms.wait_after(claim.attempt), MICROSECONDS)
-        return await self._change("delay", claim, claim.attempt, wait)
+        return await self._change("delay", claim, claim.attempt - (not counted), wait)
 
     async def release(self, claim: Claim) -> bool:
         return await self._change("release", claim, claim.attempt - 1)
@@ -100,7 +113,12 @@ class RedisQueue:
             pipeline.zrevrangebyscore(f"{self._keys}:failed", "+inf", "-inf", start=0, num=most)
 
         (ids,) = await self._calls.ask(ask)
-        return [job for job in await self._shown([each.decode() for each in ids]) if job is not None]
+
+        def show(pipeline: Any) -> None:
+            for each in ids:
+                pipeline.hmget(self._hash(each.decode()), SHOWN)
+
+        return [job_of(shown) for shown in await self._calls.ask(show) if shown[0] is not None]
 
     async def replay(self, job_id: str) -> bool:
         return bool(await self._calls.act("replay", job_id))
@@ -111,12 +129,12 @@ class RedisQueue:
     async def _change(self, action: str, claim: Claim, *values: str | bytes | int) -> bool:
         return bool(await self._calls.act(action, claim.id, claim.token, *values))
 
-    async def _shown(self, job_ids: list[str]) -> list[Job | None]:
-        def ask(pipeline: Any) -> None:
-            for job_id in job_ids:
-                pipeline.hmget(f"{self._keys}:job:{job_id}", SHOWN)
+    def _look(self, pipeline: Any, job_id: str) -> None:
+        pipeline.hmget(self._hash(job_id), SHOWN)
+        pipeline.hstrlen(self._hash(job_id), "result")
 
-        return [None if shown[0] is None else job_of(shown) for shown in await self._calls.ask(ask)]
+    def _hash(self, job_id: str) -> str:
+        return f"{self._keys}:job:{job_id}"
 
 
 def _whole(seconds: float, per_second: int) -> int:

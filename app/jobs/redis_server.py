@@ -7,12 +7,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 PREFIX = "forkcast:jobs"
-# For each step of a call: to connect, to write, to wait for the answer.
+# To connect, and to wait for one of the connections. How long writing and reading may take is for each call to say.
 SOCKET_SECONDS = 2.0
 # Of one process; whoever finds none free waits for one.
 MOST_CONNECTIONS = 32
+# Of one value: by default, and the least that can be set.
+LIMIT, USUAL_LIMIT_BYTES, LEAST_LIMIT_BYTES = "proto-max-bulk-len", 2**29, 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Server:
 
     def _pool(self) -> BlockingConnectionPool:
         return BlockingConnectionPool.from_url(
-            self.url, max_connections=MOST_CONNECTIONS, timeout=SOCKET_SECONDS, socket_timeout=SOCKET_SECONDS,
+            self.url, max_connections=MOST_CONNECTIONS, timeout=SOCKET_SECONDS, socket_timeout=None,
             socket_connect_timeout=SOCKET_SECONDS, retry=Retry(NoBackoff(), 0), protocol=2,
         )  # fmt: skip
 
@@ -68,6 +71,15 @@ def risks(configuration: Mapping[str | None, str | None]) -> list[str]:
     if configuration.get("maxmemory", "0") != "0" and policy.startswith("allkeys"):
         found.append("maxmemory-policy is not noeviction: jobs are lost where memory is short")
     return found
+
+
+async def most_bytes(client: Redis) -> int:
+    """Of one value that the server takes; the usual number where it does not tell."""
+    try:
+        told = await client.config_get(LIMIT)
+    except ResponseError:
+        return USUAL_LIMIT_BYTES
+    return int(told.get(LIMIT) or USUAL_LIMIT_BYTES)
 
 
 async def configuration_of(client: Redis) -> dict[str | None, str | None]:

@@ -11,7 +11,7 @@ local keys = prefix .. ':keys'
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local most_at_once = 100
-local shown = {'id', 'owner', 'status', 'created', 'attempts', 'done', 'total', 'started', 'since', 'result', 'error'}
+local shown = {'id', 'owner', 'status', 'created', 'attempts', 'done', 'total', 'started', 'since', 'error'}
 
 -- Without the exponent that Lua gives to large numbers.
 local function whole(number)
@@ -26,6 +26,7 @@ local function get(id, ...)
     return unpack(redis.call('HMGET', hash(id), ...))
 end
 
+-- But for its result, which may be large.
 local function show(id)
     return redis.call('HMGET', hash(id), unpack(shown))
 end

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -13,9 +14,28 @@ MOST_WAL_BYTES = 2**26
 RETRY_SECONDS = 0.01
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Of the file that has this name now; None where none has."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def room(db: sqlite3.Connection, folder: Path) -> int:
+    """Bytes that the file can still take: those that are free on its disk, and in itself where jobs were forgotten."""
+    (pages,), (page_bytes,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+    return shutil.disk_usage(folder).free + int(pages) * int(page_bytes)
+
+
 def is_busy(error: Exception) -> bool:
     """Whether another connection has the lock: the lowest byte of SQLite's code says so."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+class NoRoom(sqlite3.OperationalError):
+    """What is on the disk is kept for what ends and forgets jobs."""
 
 
 class UnknownSchema(sqlite3.DatabaseError):
@@ -53,6 +73,8 @@ def _set_up(db: sqlite3.Connection, deadline: float) -> None:
     _write_ahead(db, deadline)
     # Of WAL's ways the one in which what is committed survives a power cut.
     db.execute("PRAGMA synchronous = FULL")
+    # Debian's SQLite writes zeros over all that is deleted: a sweep would write as much as it forgets.
+    db.execute("PRAGMA secure_delete = OFF")
     db.execute(f"PRAGMA journal_size_limit = {MOST_WAL_BYTES}")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:

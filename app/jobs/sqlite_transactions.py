@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.errors import ForkcastError
+from app.errors import ForkcastError, JobTooLarge
 from app.jobs.availability import Availability
-from app.jobs.sqlite_file import is_busy, open_file
+from app.jobs.sqlite_file import NoRoom, identity, is_busy, open_file, room
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -25,6 +25,8 @@ PATIENCE_SECONDS = 10.0
 @dataclass(eq=False, slots=True)
 class _Call:
     work: Work[Any]
+    adds_bytes: int = 0
+    leaves_bytes: int | None = None
     answer: Future[Any] = field(default_factory=Future)
 
     def settle(self, outcome: object) -> None:
@@ -42,6 +44,7 @@ class _Thread:
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self.waiting: deque[_Call] = deque()
         self.db: sqlite3.Connection | None = None
+        self.file: tuple[int, int] | None = None
 
 
 # A child must not even close what its parent had opened; here it is never collected.
@@ -54,6 +57,8 @@ class Transactions:
 
     Writes that wait at the same moment share one transaction, as the sync at its end costs more than they do. So a
     write raises a ForkcastError of its own only before its first change.
+
+    Where the file was removed or replaced, the one that has its name now is opened.
     """
 
     def __init__(self, path: Path, *, busy_seconds: float) -> None:
@@ -62,15 +67,16 @@ class Transactions:
         self._availability = Availability("sqlite")
         self._thread: _Thread | None = None
 
-    async def write(self, work: Work[T]) -> T:
-        thread, call = self._own_thread(), _Call(work)
+    async def write(self, name: str, work: Work[T], *, adds_bytes: int = 0, leaves_bytes: int | None = None) -> T:
+        """JobsUnavailable, too, where the disk would not have `leaves_bytes` left; JobTooLarge where SQLite says so."""
+        thread, call = self._own_thread(), _Call(work, adds_bytes, leaves_bytes)
         thread.waiting.append(call)
         thread.executor.submit(self._write_waiting, thread)
-        return await self._answer("write", call.answer)
+        return await self._answer(name, call.answer)
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, name: str, work: Work[T]) -> T:
         thread = self._own_thread()
-        return await self._answer("read", thread.executor.submit(self._read, thread, work))
+        return await self._answer(name, thread.executor.submit(self._read, thread, work))
 
     async def close(self) -> None:
         if self._thread is not None and self._thread.process == os.getpid():
@@ -91,6 +97,9 @@ class Transactions:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 outcome = await asyncio.wrap_future(answer)
+        except (sqlite3.DataError, OverflowError) as error:
+            # SQLITE_TOOBIG, and what Python does not even ask SQLite to take.
+            raise JobTooLarge from error
         except (sqlite3.Error, TimeoutError) as error:
             raise self._availability.failed(call, error) from error
         self._availability.answered(call)
@@ -130,7 +139,7 @@ class Transactions:
         try:
             db = self._connection(thread)
             db.execute("BEGIN IMMEDIATE")
-            outcomes = [_outcome(call.work, db) for call in calls]
+            outcomes = self._outcomes(db, calls)
             db.execute("COMMIT")
         except BaseException:
             # Rolled back by it, too.
@@ -138,9 +147,26 @@ class Transactions:
             raise
         return outcomes
 
+    def _outcomes(self, db: sqlite3.Connection, calls: Sequence[_Call]) -> list[object]:
+        outcomes: list[object] = []
+        added = 0
+        for call in calls:
+            # In the log of writes and in the file, for it is in both at the same time.
+            wanted = 2 * (added + call.adds_bytes)
+            if call.leaves_bytes is not None and room(db, self._path.parent) - wanted < call.leaves_bytes:
+                outcomes.append(NoRoom())
+                continue
+            added += call.adds_bytes
+            outcomes.append(_outcome(call.work, db))
+        return outcomes
+
     def _connection(self, thread: _Thread) -> sqlite3.Connection:
+        named = identity(self._path)
+        if named is None or named != thread.file:
+            _close(thread)
         if thread.db is None:
             thread.db = open_file(self._path, self._busy_seconds)
+            thread.file = named or identity(self._path)
         return thread.db
 
 

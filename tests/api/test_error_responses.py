@@ -39,6 +39,7 @@ ERRORS: dict[type[errors.ForkcastError], errors.ForkcastError] = {
     errors.UnknownEntity: errors.UnknownEntity(["entity_id"]),
     errors.JobsUnavailable: errors.JobsUnavailable(),
     errors.QueueFull: errors.QueueFull(7),
+    errors.JobTooLarge: errors.JobTooLarge(),
     errors.IdempotencyKeyReused: errors.IdempotencyKeyReused(),
     errors.UnknownJob: errors.UnknownJob(),
 }
@@ -51,7 +52,7 @@ STATUSES = {
     errors.ControlBusy: (503, 503), errors.NotLogged: (503, 503),
     errors.NoTensor: (501, 501), errors.InferenceFailed: (500, 500), errors.FeaturesUnavailable: (503, 503),
     errors.UnknownEntity: (404, 404), errors.JobsUnavailable: (503, 503), errors.QueueFull: (503, 503),
-    errors.IdempotencyKeyReused: (422, 422), errors.UnknownJob: (404, 404),
+    errors.JobTooLarge: (413, 413), errors.IdempotencyKeyReused: (422, 422), errors.UnknownJob: (404, 404),
 }  # fmt: skip
 RETRIED = (
     errors.ModelNotReady, errors.Overloaded, errors.ControlBusy, errors.FeaturesUnavailable, errors.JobsUnavailable,

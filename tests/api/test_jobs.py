@@ -218,6 +218,26 @@ def test_one_key_is_one_job_and_only_for_one_request(client: TestClient) -> None
     assert (other.status_code, "Idempotency-Key" in other.json()["detail"]) == (422, True)
 
 
+def test_a_key_that_comes_again_is_told_what_has_become_of_its_job(client: TestClient, ask: Ask) -> None:
+    first = post(client, **{"idempotency-key": "monday"}).json()
+    claim = ask(claimed)
+    running = post(client, **{"idempotency-key": "monday"}).json()
+    ask(lambda queue: queue.succeed(claim, b"{}"))
+
+    again = post(client, **{"idempotency-key": "monday"})
+
+    assert (first["status"], running["status"]) == ("queued", "running")
+    assert (again.status_code, again.json()) == (202, {**first, "status": "succeeded"})
+
+
+def test_two_keys_are_refused(client: TestClient) -> None:
+    headers = [("idempotency-key", "monday"), ("idempotency-key", "tuesday")]
+
+    answer = client.post(PATH, json=BODY, headers=headers)
+
+    assert (answer.status_code, "Idempotency-Key" in answer.json()["detail"]) == (400, True)
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256, "two words", "\u00e9"])
 def test_another_key_is_refused_by_the_name_of_its_header(client: TestClient, key: str) -> None:
     answer = client.post(PATH, json=BODY, headers={"idempotency-key": key.encode("latin-1")})

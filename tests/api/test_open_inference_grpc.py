@@ -41,6 +41,7 @@ CODES = {
     errors.InferenceFailed: Code.INTERNAL, errors.FeaturesUnavailable: Code.UNAVAILABLE,
     errors.UnknownEntity: Code.NOT_FOUND, errors.NotLogged: Code.UNAVAILABLE,
     errors.JobsUnavailable: Code.UNAVAILABLE, errors.QueueFull: Code.UNAVAILABLE,
+    errors.JobTooLarge: Code.RESOURCE_EXHAUSTED,
     errors.IdempotencyKeyReused: Code.INVALID_ARGUMENT, errors.UnknownJob: Code.NOT_FOUND,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from app.errors import JobsUnavailable
 from app.jobs import open_queue
 from app.jobs.base import Claim, Job, JobQueue, Order, Terms
 from app.jobs.work import Progress, Work
-from tests.waiting import until
+from tests.waiting import until, until_told
 
 TERMS = Terms(most_queued=1000, most_attempts=3, lease_seconds=0.6, backoff_seconds=0.05, result_seconds=3600)
 OUTCOMES = ("succeeded", "failed", "retried", "lost", "released", "cancelled")
@@ -25,19 +25,24 @@ def order(payload: bytes = b"{}", **given: Any) -> Order:
 
 
 class Away:
-    """A queue that is not reached while `away`; `calls` are those that were made."""
+    """A queue that is not reached while `away`; `calls` are those that were made, the next of `unanswered` in vain."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self.away = False
         self.calls: list[str] = []
+        self.unanswered: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def call(*arguments: Any, **named: Any) -> Any:
             self.calls.append(name)
             if self.away:
                 raise JobsUnavailable
-            return await getattr(self._queue, name)(*arguments, **named)
+            answer = await getattr(self._queue, name)(*arguments, **named)
+            if name in self.unanswered:
+                self.unanswered.discard(name)
+                raise JobsUnavailable
+            return answer
 
         return call
 
@@ -74,15 +79,16 @@ async def ended(queue: JobQueue, job_id: str, seconds: float = 10.0) -> Job:
 
 
 async def reached(queue: JobQueue, job_id: str, holds: Callable[[Job], bool], seconds: float = 10.0) -> Job:
-    async def ask() -> Job:
-        while True:
-            job = await queue.find(job_id, "")
-            assert job is not None
-            if holds(job):
-                return job
-            await asyncio.sleep(0.005)
+    found: list[Job] = []
 
-    return await asyncio.wait_for(ask(), seconds)
+    async def ask() -> bool:
+        job = await queue.find(job_id, "")
+        assert job is not None
+        found[:] = [job]
+        return holds(job)
+
+    await until_told(ask, seconds)
+    return found[0]
 
 
 def counted() -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The application of who runs jobs, alive and without a listener."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from tests.api.direct import alive
 from tests.api.test_native import Fake
 from tests.consumer.queues import Away, ended, order, queue_at
 from tests.waiting import until
+
+LEASE_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -45,6 +48,36 @@ def test_jobs_are_run_while_it_is_alive(url: str) -> None:
     assert done.status == "succeeded"
     assert claimed == queued
     assert version == "7"
+
+
+def test_a_claim_is_kept_however_long_a_predict_takes(url: str) -> None:
+    """Also one that takes far longer than the example did."""
+
+    class Slow(Fake):
+        begun, enough = threading.Event(), threading.Event()
+
+        def predict(self, instances: Any) -> Any:
+            if instances == ["slow"]:
+                self.begun.set()
+                self.enough.wait(2.0)
+            return super().predict(instances)
+
+    async def main() -> tuple[Any, Any]:
+        async with queue_at(url, lease_seconds=LEASE_SECONDS) as queue:
+            job = await queue.enqueue(order(b'{"texts": ["slow"]}', model="fake"))
+            settings = settings_of(url, FORKCAST_JOBS_LEASE_SECONDS=LEASE_SECONDS)
+            async with alive(embedded(settings, ModelStore.of(Slow(TextInput())))):
+                await until(Slow.begun.is_set)
+                stolen = await queue.claim("another", 3 * LEASE_SECONDS)
+                running = await queue.find(job.id, "")
+                Slow.enough.set()
+                await ended(queue, job.id)
+            return stolen, running
+
+    stolen, running = asyncio.run(main())
+
+    assert stolen is None
+    assert running.status == "running"
 
 
 def test_without_a_model_no_job_is_claimed_and_so_none_fails(url: str) -> None:

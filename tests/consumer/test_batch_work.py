@@ -8,12 +8,11 @@ import orjson
 import pytest
 
 from app.api.native_background import ROWS_A_PART, BatchWork
-from app.errors import InferenceFailed, ModelNotReady, RefusedByModel
-from app.execution import Executor, Inline
+from app.errors import InferenceFailed, ModelNotReady, RefusedByModel, UnknownModel
+from app.execution import Executor, Inline, Threads
 from app.input_schema import TextInput
 from app.jobs.base import Claim
 from app.jobs.work import Progress, Unworkable
-from app.micro_batch import MicroBatch
 from app.model_store import ModelStore
 from app.runtimes.base import Runtime
 from app.serving_parts import make_content_filter, warm
@@ -26,13 +25,19 @@ SETTINGS = Settings(FORKCAST_CONTENT_FILTER="all", FORKCAST_MAX_ROWS=10_000)  # 
 
 
 async def work_on(
-    runtime: Any, body: bytes, progress: Progress, executor: Executor | None = None, **given: Any
+    runtime: Any,
+    body: bytes,
+    progress: Progress,
+    executor: Executor | None = None,
+    most_result_bytes: int = 2**28,
+    **given: Any,
 ) -> bytes:
     """With one model, warmed up."""
     models = ModelStore() if runtime is None else ModelStore.of(runtime)
-    part = warm(SETTINGS, models, executor or MicroBatch(128), make_content_filter(SETTINGS))
+    part = warm(SETTINGS, models, executor or Threads(1), make_content_filter(SETTINGS))
     model = {} if runtime is None else {"model": runtime.metadata.name}
-    return await BatchWork(part)(Claim("the-job", order(body, **{**model, **given}), 1, 1), progress)
+    work = BatchWork(part, most_result_bytes=most_result_bytes)
+    return await work(Claim("the-job", order(body, **{**model, **given}), 1, 1), progress)
 
 
 def done(runtime: Any, document: Any, **given: Any) -> bytes:
@@ -103,31 +108,46 @@ def test_values_that_the_model_refuses_are_unworkable(client_of: MakeClient) -> 
         done(Refusing(TextInput()), {"texts": ["x", "refused"]})
 
 
-def test_a_model_or_version_that_is_gone_is_unworkable_and_none_at_all_is_not() -> None:
+def test_a_model_or_version_that_is_not_known_is_worth_another_attempt() -> None:
+    """Who enqueued may know it from a reload, by which this process is about to be replaced."""
     fake = Fake(TextInput())
 
-    with pytest.raises(Unworkable, match="no such model"):
+    with pytest.raises(UnknownModel, match="no such model"):
         done(fake, {"texts": ["x"]}, model="another")
-    with pytest.raises(Unworkable, match="no such version"):
+    with pytest.raises(UnknownModel, match="no such version"):
         done(fake, {"texts": ["x"]}, version="6")
     with pytest.raises(ModelNotReady):
         done(None, {"texts": ["x"]})
     assert b'"version":"7"' in done(fake, {"texts": ["x"]}, version="7")
 
 
-def test_a_model_that_fails_is_worth_another_attempt() -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError("SECRET"), SystemExit("SECRET"), asyncio.CancelledError("SECRET")])
+def test_a_model_that_fails_is_worth_another_attempt(error: Any) -> None:
     fake = Fake(TextInput())
 
     async def main() -> None:
-        part = warm(SETTINGS, ModelStore.of(fake), MicroBatch(128), make_content_filter(SETTINGS))
-        fake.error = ZeroDivisionError("SECRET")
-        await BatchWork(part)(Claim("one", order(b'{"texts": ["x", "y"]}', model="fake"), 1, 1), Progress())
+        part = warm(SETTINGS, ModelStore.of(fake), Threads(1), make_content_filter(SETTINGS))
+        fake.error = error
+        await BatchWork(part, most_result_bytes=2**28)(
+            Claim("one", order(b'{"texts": ["x", "y"]}', model="fake"), 1, 1), Progress()
+        )
 
     with pytest.raises(InferenceFailed, match=r"^The model failed to predict$"):
         asyncio.run(main())
 
 
-@pytest.mark.parametrize("execution", [lambda: MicroBatch(128), Inline], ids=["micro-batch", "inline"])
+def test_a_result_beyond_its_limit_is_unworkable_and_not_predicted_to_its_end() -> None:
+    fake, progress = Fake(TextInput()), Progress()
+    size = len(done(fake, {"texts": MANY}))
+
+    assert len(done(fake, {"texts": MANY}, most_result_bytes=size)) == size
+    for most, predicted in ((size - 1, len(MANY)), (1_000, 0)):
+        with pytest.raises(Unworkable, match=rf"^The result is larger than {most} bytes: FORKCAST_JOBS_MAX_RESULT_"):
+            asyncio.run(work_on(fake, orjson.dumps({"texts": MANY}), progress, most_result_bytes=most))
+        assert progress.done == predicted
+
+
+@pytest.mark.parametrize("execution", [lambda: Threads(1), Inline], ids=["threads", "inline"])
 def test_the_progress_rises_and_the_loop_turns_after_each_part(execution: Callable[[], Executor]) -> None:
     """Also where no predict is waited for."""
 

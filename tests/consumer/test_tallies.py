@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from app.consumer import tallies
 from tests.consumer.queues import Away, order, queue_at
-from tests.waiting import until
+from tests.waiting import until, until_told
 
 
 def told(status: str) -> float | None:
@@ -50,8 +50,10 @@ def test_nothing_is_told_of_a_store_that_is_away_until_it_is_back(
             await until(lambda: told("queued") == 1)
             watched.away = True
             await until(lambda: math.isnan(told("queued") or 0.0) and math.isnan(oldest() or 0.0))
+            assert math.isnan(told("running") or 0.0)
             watched.away = False
             await until(lambda: told("queued") == 1)
+            assert told("running") == 0
             counting.cancel()
 
     asyncio.run(main())
@@ -66,8 +68,12 @@ def test_what_ended_long_ago_is_forgotten(tmp_path: Path) -> None:
             counting = asyncio.create_task(tallies.keep_tallies(watched))  # type: ignore[arg-type]
             await until(lambda: "sweep" in watched.calls)
             await until(lambda: told("cancelled") is not None)
-            while await queue.find(job.id, "") is not None:
-                await asyncio.sleep(0.005)
+
+            async def is_forgotten() -> bool:
+                return await queue.find(job.id, "") is None
+
+            await until_told(is_forgotten)
+            assert (await queue.counts()).by_status["cancelled"] == 0
             counting.cancel()
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(main())

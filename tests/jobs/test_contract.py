@@ -280,6 +280,7 @@ TELLINGS: dict[str, Callable[[JobQueue, Claim], Awaitable[bool]]] = {
     "succeed": lambda queue, claim: queue.succeed(claim, b"stale"),
     "fail": lambda queue, claim: queue.fail(claim, "stale", again=False),
     "fail for now": lambda queue, claim: queue.fail(claim, "stale", again=True),
+    "fail uncounted": lambda queue, claim: queue.fail(claim, "stale", again=True, counted=False),
     "release": lambda queue, claim: queue.release(claim),
 }
 
@@ -387,6 +388,25 @@ async def test_a_job_that_fails_for_good_is_not_tried_again(queue_of: QueueOf) -
     assert await queue.claim("first", 0.1) is None
 
 
+async def test_an_attempt_that_does_not_count_is_tried_again_after_its_backoff_however_often(queue_of: QueueOf) -> None:
+    queue = queue_of(most_attempts=2, backoff_seconds=0.05)
+    job = await queue.enqueue(ORDER)
+    assert await queue.fail(await claimed(queue), "this one counts", again=True)
+    claim = await claimed(queue)
+
+    for _ in range(3):
+        failed_at = time.monotonic()
+        assert await queue.fail(claim, "a store is away", again=True, counted=False)
+        assert await found(queue, job.id) == replace(job, attempts=1)
+        claim = await claimed(queue)
+        assert time.monotonic() - failed_at >= 0.1
+        assert (claim.id, claim.attempt) == (job.id, 2)
+
+    assert await queue.fail(claim, "no", again=False, counted=False)
+    ended = await found(queue, job.id)
+    assert (ended.status, ended.error) == ("failed", "no")
+
+
 async def test_a_released_job_comes_first_and_its_attempt_does_not_count(queue_of: QueueOf) -> None:
     queue = queue_of(most_attempts=1)
     job = await queue.enqueue(ORDER)
@@ -485,7 +505,7 @@ async def test_a_known_key_gives_the_job_that_it_gave_first(queue_of: QueueOf) -
 
     assert await queue_of().enqueue(KEYED) == job
     await queue.succeed(await claimed(queue), b"done")
-    assert await queue.enqueue(KEYED) == await found(queue, job.id)
+    assert await queue.enqueue(KEYED) == replace(await found(queue, job.id), result=None)
     assert (await queue.counts()).by_status["queued"] == 0
 
 

@@ -1,5 +1,6 @@
 """From an address to the queue that is kept there."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from app.errors import JobsUnavailable
 from app.jobs import open_queue
+from app.jobs.redis_impl import RedisQueue
 from app.jobs.sqlite_impl import SqliteQueue
 from tests.jobs.conftest import ORDER, TERMS
 
@@ -83,16 +85,28 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(url: str
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])
 def test_redis_is_reached_in_three_ways(scheme: str) -> None:
     """And is not, before the first call."""
-    open_queue(f"{scheme}://anna:{SECRET}@localhost/tmp/redis.sock?prefix=mine&db=3", TERMS)
+    queue = open_queue(f"{scheme}://anna:{SECRET}@localhost/tmp/redis.sock?prefix=mine&db=3", TERMS)
+
+    assert isinstance(queue, RedisQueue)
 
 
-def test_who_lacks_the_library_is_told_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith(("app.jobs.redis", "redis"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "redis", None)
+WITHOUT_REDIS = """
+import sys
+sys.modules["redis"] = None
+from app.jobs import Terms, open_queue
+try:
+    open_queue(sys.argv[1], Terms(1, 1, 1.0, 1.0, 1.0))
+except ValueError as error:
+    print(error)
+"""
 
-    with pytest.raises(ValueError, match=r"redis.*requirements-stores\.txt"):
-        open_queue(f"redis://:{SECRET}@host", TERMS)
+
+def test_who_lacks_the_library_is_told_where_it_is_named() -> None:
+    command = [sys.executable, "-c", WITHOUT_REDIS, f"redis://:{SECRET}@host"]
+
+    said = subprocess.run(command, capture_output=True, text=True).stdout
+
+    assert re.fullmatch(r"jobs in Redis need redis.*requirements-stores\.txt\n", said)
 
 
 def test_jobs_in_sqlite_need_no_other_library() -> None:

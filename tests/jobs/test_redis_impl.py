@@ -18,12 +18,12 @@ from app.jobs.redis_server import risks, server_of
 from benchmarks.server import free_port
 from tests.jobs.conftest import ORDER, TERMS, own_keys
 from tests.outside.servers import Outside, redis_server
-from tests.waiting import until
+from tests.waiting import until, until_told
 
 pytestmark = pytest.mark.anyio
 KEYED = replace(ORDER, idempotency_key="monday")
-# Of a socket, so that a test need not wait for longer.
-PATIENT = "&socket_timeout=0.3&socket_connect_timeout=0.3"
+# So that a test need not wait for longer.
+HASTY = replace(TERMS, lease_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,14 @@ async def restart(server: Outside) -> None:
 # A server that does not answer
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.jobs.redis_calls.PATIENCE_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_server_that_hangs_is_told_in_time_and_works_again(own: Outside, closing: AsyncExitStack) -> None:
-    queue = opened(own_keys(own.url) + PATIENT, closing)
+    queue = opened(own_keys(own.url), closing, HASTY)
     await queue.counts()
     own.process.stop()
     try:
@@ -95,14 +101,15 @@ async def test_a_server_that_hangs_is_told_in_time_and_works_again(own: Outside,
     assert by_status["queued"] + by_status["running"] == 1
 
 
-async def test_no_step_of_a_call_waits_for_ever() -> None:
+async def test_a_connection_is_not_waited_for_for_ever() -> None:
     options = server_of("redis://localhost").connect().connection_pool.connection_kwargs
 
-    assert [options[name] for name in ("socket_timeout", "socket_connect_timeout")] == [2.0, 2.0]
+    assert options["socket_connect_timeout"] == 2.0
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_consumer_that_waits_is_told_that_the_server_hangs(own: Outside, closing: AsyncExitStack) -> None:
-    queue = opened(own_keys(own.url) + PATIENT, closing)
+    queue = opened(own_keys(own.url), closing, HASTY)
     waiting = asyncio.ensure_future(queue.claim("first", 60.0))
     assert await queue.claim("second", 0) is None
 
@@ -200,7 +207,9 @@ async def test_a_job_that_somebody_has_removed_holds_nobody_up(own: Outside, clo
     assert (await queue.enqueue(KEYED)).id != removed.id
 
 
-async def test_a_server_without_memory_refuses_a_job_and_takes_a_result(own: Outside, closing: AsyncExitStack) -> None:
+async def test_a_server_without_memory_refuses_a_job_and_takes_and_tells_a_result(
+    own: Outside, closing: AsyncExitStack
+) -> None:
     queue, redis = opened(own_keys(own.url), closing), client(own.url, closing)
     job = await queue.enqueue(ORDER)
     claim = await claimed(queue)
@@ -209,10 +218,15 @@ async def test_a_server_without_memory_refuses_a_job_and_takes_a_result(own: Out
         with pytest.raises(JobsUnavailable):
             await queue.enqueue(ORDER)
         assert await queue.succeed(claim, b"done")
+        ended = await queue.find(job.id, job.owner)
+        counted = (await queue.counts()).by_status
+        assert await queue.dead(10) == []
     finally:
         await redis.config_set("maxmemory", 0)
 
-    assert (await queue.find(job.id, job.owner)) is not None
+    assert ended is not None
+    assert ended.result == b"done"
+    assert counted["succeeded"] == 1
     assert (await queue.counts()).by_status == {"queued": 0, "running": 0, "succeeded": 1, "failed": 0, "cancelled": 0}
     await run_through(queue)
 
@@ -290,9 +304,11 @@ async def test_a_node_of_a_cluster_takes_jobs(tmp_path: Path, closing: AsyncExit
     with redis_server(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as node:
         redis = client(node.url, closing)
         await redis.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        async with asyncio.timeout(20):
-            while (await redis.execute_command("CLUSTER INFO"))["cluster_state"] != "ok":
-                await asyncio.sleep(0.01)
+
+        async def is_writable() -> bool:
+            return bool((await redis.execute_command("CLUSTER INFO"))["cluster_state"] == "ok")
+
+        await until_told(is_writable, seconds=20)
         queue = opened(node.url, closing, replace(TERMS, result_seconds=0.0))
 
         await run_through(queue)

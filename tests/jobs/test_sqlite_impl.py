@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from app.jobs import sqlite_statements
 from app.jobs.sqlite_file import open_file
 from app.jobs.sqlite_impl import SqliteQueue
 from tests.jobs.conftest import ORDER, TERMS
+from tests.jobs.test_contract import claimed
 
 pytestmark = pytest.mark.anyio
 Connect = Callable[[], sqlite3.Connection]
@@ -64,6 +66,81 @@ async def test_what_is_committed_survives_a_power_cut(tmp_path: Path) -> None:
     db = open_file(tmp_path / "jobs.db", busy_seconds=1.0)
 
     assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")] == ["wal", 2]
+
+
+async def test_a_file_that_is_removed_is_made_anew_for_all_who_have_it_open(file: Path) -> None:
+    """One in which a job is told to be queued, and which no consumer sees, would lose it."""
+    server, consumer = SqliteQueue(file, TERMS), SqliteQueue(file, TERMS)
+    await server.enqueue(ORDER)
+    await consumer.counts()
+    for each in file.parent.iterdir():
+        each.unlink()
+
+    job = await server.enqueue(ORDER)
+
+    claim = await consumer.claim("first", 1.0)
+    assert claim is not None
+    assert claim.id == job.id
+    assert await consumer.succeed(claim, b"done")
+    assert (await server.counts()).by_status["succeeded"] == 1
+    await asyncio.gather(server.close(), consumer.close())
+    assert file.exists()
+
+
+async def test_jobs_that_were_queued_before_the_clock_went_back_are_claimed_in_their_order(
+    queue: SqliteQueue, connect: Connect
+) -> None:
+    jobs = [await queue.enqueue(ORDER) for _ in range(3)]
+    connect().execute("UPDATE jobs SET created = created + 3600, since = since + 3600, due = due + 3600")
+
+    claims = [await queue.claim("first", 0) for _ in jobs[:2]]
+    jobs.append(await queue.enqueue(ORDER))
+    claims += [await queue.claim("first", 0) for _ in jobs[2:]]
+
+    assert [claim.id for claim in claims if claim is not None] == [job.id for job in jobs]
+
+
+async def test_a_job_whose_payload_is_gone_fails_and_holds_nobody_up(queue: SqliteQueue, connect: Connect) -> None:
+    jobs = [await queue.enqueue(ORDER) for _ in range(3)]
+    connect().execute("DELETE FROM payloads WHERE job < 3")
+
+    claim = await queue.claim("first", 0)
+
+    assert claim is not None
+    assert claim.id == jobs[2].id
+    dead = await queue.dead(10)
+    assert {(job.id, job.error) for job in dead} == {
+        (job.id, "What was asked is no longer in the queue") for job in jobs[:2]
+    }
+
+
+async def test_a_sweep_ends_each_transaction_after_so_many_jobs_or_bytes(queue: SqliteQueue, connect: Connect) -> None:
+    for number in range(8):
+        await queue.enqueue(replace(ORDER, payload=b"x" * 6_000))
+        claim = await claimed(queue)
+        ended = queue.succeed(claim, b"y" * 6_000) if number % 2 else queue.fail(claim, "no", again=False)
+        assert await ended
+    db = connect()
+
+    sizes = (10_000, 1, 10**9, 10**9, 10**9)
+    forgotten = [sqlite_statements.forget(db, 0.0, most=4, most_bytes=most) for most in sizes]
+
+    assert forgotten == [2, 1, 4, 1, 0]
+
+
+async def test_a_sweep_does_not_write_over_what_it_forgets(file: Path, connect: Connect) -> None:
+    """As Debian's SQLite does by itself; then it needs as much disk as it frees, and as long."""
+    queue = SqliteQueue(file, replace(TERMS, result_seconds=0.0))
+    await queue.enqueue(ORDER)
+    assert await queue.succeed(await claimed(queue), b"x" * 2**23)
+    connect().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = file.with_name("jobs.db-wal").stat().st_size
+
+    assert await queue.sweep() == 1
+
+    assert before == 0
+    assert file.with_name("jobs.db-wal").stat().st_size < 2**20
+    await queue.close()
 
 
 async def test_many_may_make_the_file_at_once(file: Path) -> None:
@@ -183,8 +260,9 @@ async def test_the_event_loop_does_not_wait_for_the_disk(file: Path, connect: Co
     await queue.close()
 
 
-async def test_a_disk_that_is_full_loses_and_breaks_nothing(tmp_path: Path) -> None:
-    script = 'mount -t tmpfs -o size=600k tmpfs "$1" && exec "$0" -m tests.jobs.fill_disk "$1"'
+def filled(tmp_path: Path, size: str, way: str) -> Any:
+    """What tests/jobs/fill_disk.py tells."""
+    script = f'mount -t tmpfs -o size={size} tmpfs "$1" && exec "$0" -m tests.jobs.fill_disk "$1" {way}'
     own = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     if subprocess.run([*own, 'mount -t tmpfs tmpfs "$0"', tmp_path], capture_output=True).returncode != 0:
         pytest.skip("this machine allows nobody a disk of their own")
@@ -192,15 +270,29 @@ async def test_a_disk_that_is_full_loses_and_breaks_nothing(tmp_path: Path) -> N
     ended = subprocess.run([*own, script, sys.executable, tmp_path], capture_output=True, text=True, timeout=60)
 
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+async def test_a_disk_that_is_full_loses_and_breaks_nothing(tmp_path: Path) -> None:
+    told = filled(tmp_path, "600k", "others")
+
     # The large one fails alone.
     assert told.pop("together") == ["Job", "JobsUnavailable", "Job"]
     assert told.pop("accepted") > 5
     assert told == {"refused": "JobsUnavailable", "reason": "SQLITE_FULL", "found": True, "integrity": "ok"}
 
 
+async def test_jobs_that_fill_their_disk_leave_room_to_end_and_to_forget_them(tmp_path: Path) -> None:
+    told = filled(tmp_path, "32m", "itself")
+
+    assert told.pop("accepted") > 20
+    assert told.pop("again") > 20
+    assert told == {"refused": "JobsUnavailable", "reason": "NoRoom", "ended": True}
+
+
 async def test_what_is_large_is_read_by_none_that_only_looks(queue: SqliteQueue, file: Path, connect: Connect) -> None:
-    await queue.enqueue(ORDER)
+    keyed = replace(ORDER, idempotency_key="monday")
+    await queue.enqueue(keyed)
     db = connect()
     db.row_factory = sqlite3.Row
     read: set[str | None] = set()
@@ -211,6 +303,7 @@ async def test_what_is_large_is_read_by_none_that_only_looks(queue: SqliteQueue,
         return sqlite3.SQLITE_OK
 
     db.set_authorizer(note)
+    sqlite_statements.enqueue(db, keyed, job_id="another", digest=keyed.digest(), most_queued=1)
     sqlite_statements.claimable(db)
     sqlite_statements.counts(db)
     sqlite_statements.dead(db, 10)

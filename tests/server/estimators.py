@@ -32,11 +32,17 @@ class Sleeper(OneNumber):
 
 
 class Poisoned(OneNumber):
-    """Answers its number; at 13 its process ends on the spot, as in a library that crashes."""
+    """
+    Answers its number; at 13 its process ends on the spot, as in a library that crashes, at 103 in one that exits.
+
+    With the status by which a worker of Gunicorn says that it cannot boot.
+    """
 
     def predict(self, rows: Any) -> Any:
         if 13 in rows:
             kill_itself()
+        if 103 in rows:
+            os._exit(3)
         return rows[:, 0]
 
 
