@@ -12,8 +12,8 @@ help: ## list these commands
 # The settings in a file, as `make tune` writes one, are put over those of the environment.
 WITH_ENV_FILE = $(if $(ENV_FILE),[ -r "$(ENV_FILE)" ] || { echo "make: there is no file $(ENV_FILE)" >&2; exit 1; }; set -a; . "$$(readlink -f "$(ENV_FILE)")"; set +a;)
 
-# With what jobs in Redis need, if they are there.
-OF_JOBS = $(if $(filter redis% unix%,$(FORKCAST_JOBS_URL)),.venv/.installed-stores)
+# With what jobs in Redis or Kafka need, if they are there.
+OF_JOBS = $(if $(filter redis% unix% kafka%,$(FORKCAST_JOBS_URL)),.venv/.installed-stores)
 
 serve: .venv/.installed $(OF_JOBS) ## serve MODEL_URI, or the default model, on HOST and PORT; with the settings in ENV_FILE, if given
 	@$(WITH_ENV_FILE) $(PYTHON_RUN) -m app.demo --if-needed

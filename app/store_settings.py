@@ -11,8 +11,8 @@ JOBS_OFF, SQLITE = "off", "sqlite:///"
 
 
 def check_jobs_url(url: str) -> str:
-    if url != JOBS_OFF and not url.startswith((SQLITE, "redis://", "rediss://", "unix://")):
-        raise ValueError("must be sqlite:///path, redis://host or off")
+    if url != JOBS_OFF and not url.startswith((SQLITE, "redis://", "rediss://", "unix://", "kafka://")):
+        raise ValueError("must be sqlite:///path, redis://host, kafka://host or off")
     return url
 
 
@@ -91,7 +91,7 @@ class JobSettings(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     jobs_url: Annotated[str, AfterValidator(check_jobs_url)] = f"sqlite:///{ROOT / 'var/jobs.db'}"
-    """Background jobs: sqlite:///path, redis://host, or off; who share them serve the same models."""
+    """Background jobs: sqlite:///path, redis://host, kafka://host, or off; who share them serve the same models."""
 
     consume: Literal["auto", "on", "off"] = "auto"
     """Whether the server has a process that runs jobs: for those in SQLite, always, or never (`make consume` does)."""

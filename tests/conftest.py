@@ -21,6 +21,7 @@ from app.runtimes import load_runtime
 from app.runtimes.base import Runtime
 from app.settings import Settings, environment_name
 from tests.environments import is_setting
+from tests.outside.kafka import kafka_cluster
 from tests.outside.servers import postgres_server, redis_server
 
 TEXTS = ["a warm and funny film", "great and moving", "a dull film", "joyless and dull", "funny", "bad and dull"]
@@ -98,6 +99,13 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that stays; who needs keys of their own gives them a prefix."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def kafka_url() -> Iterator[str]:
+    """A cluster that stays; who needs topics of their own gives them a prefix."""
+    with kafka_cluster(brokers=1) as cluster:
+        yield cluster.url
 
 
 @pytest.fixture(scope="session")

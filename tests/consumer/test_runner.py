@@ -13,17 +13,27 @@ from app.errors import FeaturesUnavailable, ForkcastError, InferenceFailed, JobT
 from app.jobs.base import Claim, JobQueue
 from app.jobs.work import Progress, Unworkable
 from tests.consumer.queues import TERMS, Away, Held, counted, ended, order, queue_at, reached, runner, running, since
+from tests.jobs.conftest import own_topics
 from tests.waiting import until
 
 Test = Callable[[JobQueue, JobQueue], Awaitable[None]]
 Play = Callable[[Test], None]
+# tests/jobs/test_kafka_impl.py shows what it does.
+KAFKA_OTHERWISE = {
+    "test_jobs_are_done_in_their_order_and_each_has_its_result": "each partition has an order of its own",
+    "test_a_job_longer_than_its_lease_is_kept_and_its_progress_seen": "who joins to look for one may get a running job",
+}
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "kafka"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     """Runs a test on an event loop, with the consumer's queue and somebody else's."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    elif request.param == "kafka":
+        if request.node.originalname in KAFKA_OTHERWISE:
+            pytest.skip(f"Kafka: {KAFKA_OTHERWISE[request.node.originalname]}")
+        url = own_topics(request.getfixturevalue("kafka_url"))
     else:
         url = f"{request.getfixturevalue('redis_url')}?prefix={uuid.uuid4().hex}"
 

@@ -55,7 +55,7 @@ def test_an_address_of_no_file_is_refused(url: str) -> None:
     ],
 )
 def test_an_unknown_address_is_answered_with_those_there_are(url: str) -> None:
-    with pytest.raises(ValueError, match=r"sqlite:///, redis://, rediss://, unix://") as raised:
+    with pytest.raises(ValueError, match=r"sqlite:///, redis://, rediss://, unix://, kafka://") as raised:
         open_queue(url, TERMS)
 
     assert SECRET not in str(raised.value)

@@ -150,7 +150,7 @@ def test_a_term_in_the_middle_of_a_job_gives_it_back_for_the_next_start(
     assert (job["status"], job["attempts"]) == ("succeeded", 1)
 
 
-@pytest.mark.parametrize("store", ["redis_url"])
+@pytest.mark.parametrize("store", ["redis_url", "kafka_url"])
 def test_jobs_in_a_store_for_many_hosts_are_done_by_consumers_that_run_apart(
     start_server: StartServer, sleeper_model: Path, project: Path, request: pytest.FixtureRequest, store: str,
     tmp_path: Path,

@@ -19,10 +19,13 @@ KILL_SECONDS = 1.0
 class Fleet:
     """`kills` is how many there were; whoever is killed may run a job, wait for one, or still load its model."""
 
-    def __init__(self, project: Path, folder: Path, settings: Settings, size: int) -> None:
+    def __init__(
+        self, project: Path, folder: Path, settings: Settings, *, size: int, kill_seconds: float = KILL_SECONDS
+    ) -> None:
         self._project = project
         self._folder = folder
         self._settings = settings
+        self._kill_seconds = kill_seconds
         self._random = random.Random(7)
         self._starts = 0
         self.kills = 0
@@ -31,11 +34,11 @@ class Fleet:
             self._start()
 
     def fire_until(self, holds: Callable[[], bool], *, seconds: float) -> None:
-        """One kill a second; fails where it does not hold in time."""
+        """One kill after the other; fails where it does not hold in time."""
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"not within {seconds} s, after {self.kills} kills"
-            next_kill = time.monotonic() + KILL_SECONDS * self._random.uniform(0.5, 1.5)
+            next_kill = time.monotonic() + self._kill_seconds * self._random.uniform(0.5, 1.5)
             wait_until(lambda: time.monotonic() > next_kill, seconds=10, told=str)  # noqa: B023
             self._kill_one()
 
@@ -55,8 +58,10 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(project: Path, folder: Path, settings: Settings, size: int = 2) -> Iterator[Fleet]:
-    made = Fleet(project, folder, settings, size)
+def fleet(
+    project: Path, folder: Path, settings: Settings, *, size: int = 2, kill_seconds: float = KILL_SECONDS
+) -> Iterator[Fleet]:
+    made = Fleet(project, folder, settings, size=size, kill_seconds=kill_seconds)
     try:
         yield made
     finally:

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.outside.kafka import kafka_cluster
 from tests.outside.servers import Outside, redis_server
 from tests.server.conftest import SaveModel, StartServer
 from tests.server.estimators import Recorder
 from tests.server.running_server import Server
-from tests.server.under_fire.fleet import fleet
+from tests.server.under_fire.fleet import KILL_SECONDS, fleet
 from tests.waiting import wait_until
 
 JOBS = 1_000
@@ -26,7 +27,7 @@ PREDICT_SECONDS = 0.02
 # Of all that is ever done to a job; a kill is nobody's fault here, so that many are forgiven.
 TERMS = {"FORKCAST_JOBS_LEASE_SECONDS": "2", "FORKCAST_JOBS_MAX_ATTEMPTS": "50"}
 PATIENCE_SECONDS = 400.0
-REDIS_RESTARTS = 2
+STRIKES = 2
 # Jobs that are queued and of which nothing is known yet.
 AHEAD = 100
 
@@ -121,22 +122,45 @@ def test_killed_consumers_and_a_killed_redis_lose_nothing(
 
     told = under_fire(start_server, model, project, tmp_path, record, url=redis.url, strike=strike)
 
-    assert len(strikes) == REDIS_RESTARTS
+    assert len(strikes) == STRIKES
     assert told["refused"] >= strikes[-1] > strikes[0] > 0
+
+
+def test_killed_consumers_and_an_absent_broker_of_kafka_lose_nothing(
+    start_server: StartServer, model: Path, project: Path, tmp_path: Path, record: Path
+) -> None:
+    """Kills are further apart: the group has to see that a member is gone, and to share out what it had."""
+    with kafka_cluster(brokers=3) as kafka:
+
+        def strike(client: Client) -> None:
+            """It is away until a job was refused for it; a mock cluster lets no other broker stand in."""
+            before, client.in_a_hurry = client.refused, True
+            kafka.tell("down 2")
+            wait_until(lambda: client.refused > before, seconds=60, told=str)
+            kafka.tell("up 2")
+            client.in_a_hurry = False
+
+        told = under_fire(
+            start_server, model, project, tmp_path, record, url=f"{kafka.url}?fetch.wait.max.ms=5", strike=strike,
+            kill_seconds=6.0,
+        )  # fmt: skip
+
+    assert told["refused"] >= STRIKES
 
 
 def under_fire(
     start_server: StartServer, model: Path, project: Path, folder: Path, record: Path, *, url: str,
-    strike: Callable[[Client], None],
+    strike: Callable[[Client], None], kill_seconds: float = KILL_SECONDS,
 ) -> dict[str, Any]:  # fmt: skip
     """What is printed; fails where a job is lost, has no result, or two."""
     settings = {"FORKCAST_JOBS_URL": url, **TERMS}
     server = start_server(model, workers=1, FORKCAST_CONSUME="off", **settings)
     client, started = Client(server), time.monotonic()
-    with fleet(project, folder, {"MODEL_URI": str(model), **settings}) as consumers, ThreadPoolExecutor(1) as pool:
+    own = {"MODEL_URI": str(model), **settings}
+    with fleet(project, folder, own, kill_seconds=kill_seconds) as consumers, ThreadPoolExecutor(1) as pool:
         queueing = pool.submit(client.enqueue_all)
-        for number in range(1, REDIS_RESTARTS + 1):
-            share = number * JOBS // (REDIS_RESTARTS + 1)
+        for number in range(1, STRIKES + 1):
+            share = number * JOBS // (STRIKES + 1)
             consumers.fire_until(lambda: ended_of(client, queueing) >= share, seconds=PATIENCE_SECONDS)  # noqa: B023
             strike(client)
         consumers.fire_until(client.all_ended, seconds=PATIENCE_SECONDS)
