@@ -18,7 +18,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.svm import LinearSVC
@@ -308,9 +307,9 @@ def test_a_vectorizer_of_files_is_refused_in_a_column_transformer(save: Save) ->
 
 def test_a_committee_of_classifiers_of_several_labels_is_refused(save: Save) -> None:
     targets = np.column_stack([TWO, 1 - TWO])
-    committee = StackingClassifier([("perceptron", MLPClassifier((3,), solver="lbfgs"))], LogisticRegression(), cv=2)
+    committee = StackingClassifier([("perceptron", models.perceptron())], LogisticRegression(), cv=2)
     committee.fit(NUMBERS, TWO)
-    committee.estimators_ = [MLPClassifier((3,), solver="lbfgs").fit(NUMBERS, targets)]
+    committee.estimators_ = [models.perceptron().fit(NUMBERS, targets)]
     path = save(committee)
 
     assert refusal(path) == f"{path}: combines classifiers of several labels, which is not served"
