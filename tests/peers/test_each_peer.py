@@ -66,7 +66,8 @@ def test_it_answers_as_the_estimator_does_and_leaves_no_process(arm: Arm, model:
 
 def test_a_wrong_answer_of_a_peer_is_found(model: Subject, folder: Path) -> None:
     arm = installed(next(arm for arm in ARMS if arm.name == "litserve-batching"))
-    asked = questions(PEERS[arm.peer], model)
+    # So few that a slow peer, too, is asked each of them.
+    asked = questions(PEERS[arm.peer], model)[:8]
     wrong = [replace(each, expected={"label": "no such label"}) for each in asked]
     launch, place = launched(arm, model, folder)
 
