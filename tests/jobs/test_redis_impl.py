@@ -181,6 +181,8 @@ async def test_a_server_that_has_forgotten_the_script_is_told_it_again(own: Outs
 
     await run_through(queue)
 
+    assert (await queue.counts()).by_status["succeeded"] == 2
+
 
 async def test_a_server_that_has_lost_everything_takes_jobs_again(own: Outside, closing: AsyncExitStack) -> None:
     queue = opened(own_keys(own.url), closing)

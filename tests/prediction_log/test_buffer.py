@@ -69,14 +69,17 @@ def test_records_are_written_in_their_order_in_full_batches_at_once_and_the_rest
 
 
 def test_large_records_are_written_at_once_however_few_they_are() -> None:
-    store = Remembering()
+    store, texts = Remembering(), ["a" * (MOST_BYTES // 3)] * 3
 
     async def main() -> None:
         async with logging_to(store, flush_seconds=NEVER_SECONDS) as log:
-            await keep(log, *["a" * (MOST_BYTES // 3)] * 3)
+            await keep(log, *texts)
             await until(lambda: len(store.texts) == 3)
 
     run(main)
+
+    assert store.texts == texts
+    assert list(map(len, store.batches)) == [3]
 
 
 def test_a_record_waits_no_longer_than_the_interval() -> None:
