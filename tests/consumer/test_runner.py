@@ -13,7 +13,7 @@ from app.errors import FeaturesUnavailable, ForkcastError, InferenceFailed, JobT
 from app.jobs.base import Claim, JobQueue
 from app.jobs.work import Progress, Unworkable
 from tests.consumer.queues import TERMS, Away, Held, counted, ended, order, queue_at, reached, runner, running, since
-from tests.jobs.conftest import own_topics
+from tests.jobs.conftest import own_topics, succeed
 from tests.waiting import until
 
 Test = Callable[[JobQueue, JobQueue], Awaitable[None]]
@@ -273,10 +273,10 @@ def test_who_lost_a_claim_stops_and_leaves_the_result_to_another(play: Play) -> 
             assert claim.id == job.id
             before = counted()
             await until(lambda: since(before) == {"lost": 1})
-            assert await other.succeed(claim, b'"theirs"')
 
+        succeeded = await succeed(other, claim, b'"theirs"')
         told = await ended(other, job.id)
-        assert (told.result, told.attempts, work.ended) == (b'"theirs"', 2, [])
+        assert (told.result, told.attempts, claim.attempt, work.ended) == (b'"theirs"', succeeded.attempt, 2, [])
 
     play(test)
 
