@@ -14,15 +14,6 @@ MOST_WAL_BYTES = 2**26
 RETRY_SECONDS = 0.01
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Of the file that has this name now; None where none has."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def room(db: sqlite3.Connection, folder: Path) -> int:
     """Bytes that the file can still take: those that are free on its disk, and in itself where jobs were forgotten."""
     (pages,), (page_bytes,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import ForkcastError, JobTooLarge
+from app.file_identity import Identity, file_identity
 from app.jobs.availability import Availability
-from app.jobs.sqlite_file import NoRoom, identity, is_busy, open_file, room
+from app.jobs.sqlite_file import NoRoom, is_busy, open_file, room
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -44,7 +45,7 @@ class _Thread:
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self.waiting: deque[_Call] = deque()
         self.db: sqlite3.Connection | None = None
-        self.file: tuple[int, int] | None = None
+        self.file: Identity | None = None
 
 
 # A child must not even close what its parent had opened; here it is never collected.
@@ -161,12 +162,12 @@ class Transactions:
         return outcomes
 
     def _connection(self, thread: _Thread) -> sqlite3.Connection:
-        named = identity(self._path)
+        named = file_identity(self._path)
         if named is None or named != thread.file:
             _close(thread)
         if thread.db is None:
             thread.db = open_file(self._path, self._busy_seconds)
-            thread.file = named or identity(self._path)
+            thread.file = named or file_identity(self._path)
         return thread.db
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from app import metrics
+from app.file_identity import file_identity, open_file_identity
 from app.prediction_log.base import NoPlace, Terms
 from app.prediction_log.document import Document
 
@@ -97,19 +98,11 @@ class FileStore:
             raise
 
     def _own_file(self) -> int:
-        if self._file is not None and self._is_elsewhere(self._file):
+        if self._file is not None and file_identity(self.path) != open_file_identity(self._file):
             self._close()
         if self._file is None:
             self._file = self._open_free()
         return self._file
-
-    def _is_elsewhere(self, file: int) -> bool:
-        own = os.fstat(file)
-        try:
-            there = self.path.stat()
-        except FileNotFoundError:
-            return True
-        return (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino)
 
     def _open_free(self) -> int:
         while True:

@@ -1,7 +1,6 @@
 """The prediction log in a table of SQLite or PostgreSQL, which is made where it is not there."""
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateTable
 
 from app.database_url import database_url, numbers
+from app.file_identity import Identity, file_identity
 from app.prediction_log.base import NoPlace, Refused
 from app.prediction_log.document import Document
 
@@ -60,8 +60,8 @@ class SqlStore:
             url, connect_args={**numbers(url), "timeout": CONNECT_SECONDS}, hide_parameters=True,
             pool_size=1, max_overflow=0, json_serializer=bytes.decode,
         )  # fmt: skip
-        self._path = url.database if self.name == "sqlite" else None
-        self._file: tuple[int, int] | None = None
+        self._path = Path(url.database) if self.name == "sqlite" and url.database else None
+        self._file: Identity | None = None
         if self._path is not None:
             event.listen(self._engine.sync_engine, "connect", self._write_ahead)
         self._table = _table(*reversed(table.rsplit(".", 1)))
@@ -83,7 +83,7 @@ class SqlStore:
 
     async def _leave_what_was_moved(self) -> None:
         """SQLite would write on to a file that nobody finds any more."""
-        if self._path is not None and self._file != _identity(self._path):
+        if self._path is not None and self._file != file_identity(self._path):
             await self._engine.dispose()
             self._made = False
 
@@ -117,7 +117,8 @@ class SqlStore:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.close()
-        self._file = _identity(str(self._path))
+        assert self._path is not None
+        self._file = file_identity(self._path)
 
 
 def _table(name: str, schema: str | None = None) -> Table:
@@ -154,12 +155,3 @@ def _is_of_content(error: StatementError) -> bool:
     if isinstance(error, DataError | IntegrityError) or state.startswith(CONTENT):
         return True
     return any(isinstance(each, ValueError | OverflowError) for each in causes)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Of the file that is there, if one is."""
-    try:
-        there = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return there.st_dev, there.st_ino
