@@ -16,6 +16,7 @@ from tests.server.estimators import Unpickled
 from tests.server.running_server import PATIENCE_SECONDS, Server
 from tests.server.test_reload import digest, ends, settle, version
 
+HUP = "Handling signal: hup"
 Run = "subprocess.CompletedProcess[str]"
 
 
@@ -118,13 +119,15 @@ def test_without_a_server_nothing_is_installed(project: Path, server: Server, ur
 def test_a_command_that_is_ended_meanwhile_leaves_the_files_as_they_were(
     project: Path, server: Server, uri: Path, save_model: SaveModel
 ) -> None:
-    before, reloads = files(uri.parent), len(ends(server))
+    before, reloads, signals = files(uri.parent), len(ends(server)), server.log.count(HUP)
     hangs = save_model("hangs", Unpickled(time.sleep, 3600))
     environment = {**own_environment(), "OPS_PORT": str(server.ops_port), "MODEL_URI": str(uri)}
     command = [sys.executable, "-m", "app.reload", "--model", str(hangs)]
 
     ended = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
-    server.wait_for(lambda: digest(uri) == digest(hangs))
+    # The file has been put there then, and the reload has begun.
+    server.wait_for(lambda: server.log.count(HUP) > signals)
+    assert digest(uri) == digest(hangs)
     ended.terminate()
     _, told = ended.communicate(timeout=PATIENCE_SECONDS)
 
