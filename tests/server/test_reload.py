@@ -300,7 +300,8 @@ def settle(server: Server, reloads: int) -> None:
         workers = server.ops("/status").json["workers"]
         generations = {worker["generation"] for worker in workers}
         states = [worker["state"] for worker in workers]
-        return len(generations) == 1 and states == ["ready"] * (server.workers + 1)
+        # Each reload that ends makes a generation, of which the log may be a moment ahead.
+        return generations == {len(ends(server))} and states == ["ready"] * (server.workers + 1)
 
     server.wait_for(lambda: len(ends(server)) >= reloads)
     server.wait_for(settled)
