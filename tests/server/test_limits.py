@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import StartServers, serving
+from tests.server.conftest import SaveModel, StartServers, serving
+from tests.server.estimators import Held
 from tests.server.running_server import Server, answer_on, ask
 
 MAX_BODY_BYTES = 2**20
@@ -15,9 +16,15 @@ GOOD = {"text": "good film"}
 
 
 @pytest.fixture(scope="module")
-def full_server(start_servers: StartServers, sleeper_model: Path) -> Server:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing is predicted while there is such a file."""
+    return tmp_path_factory.mktemp("hold") / "hold"
+
+
+@pytest.fixture(scope="module")
+def full_server(start_servers: StartServers, save_model: SaveModel, hold: Path) -> Server:
     settings = serving(
-        sleeper_model, workers=1, FORKCAST_EXECUTION="threads", FORKCAST_MAX_IN_FLIGHT="1",
+        save_model("held", Held(str(hold)).fit()), workers=1, FORKCAST_EXECUTION="threads", FORKCAST_MAX_IN_FLIGHT="1",
         FORKCAST_WORKER_HEADER="off",
     )  # fmt: skip
     return start_servers(full=settings)["full"]
@@ -48,7 +55,10 @@ def test_a_chunked_body_is_refused_once_it_has_too_many_bytes(text_server: Serve
     assert text_server.post("/predict", GOOD).status == 200
 
 
-def test_a_full_worker_refuses_the_next_request_at_once_and_still_says_how_it_is(full_server: Server) -> None:
+def test_a_full_worker_refuses_the_next_request_at_once_and_still_says_how_it_is(
+    full_server: Server, hold: Path
+) -> None:
+    hold.touch()
     with ThreadPoolExecutor(1) as client:
         held = client.submit(full_server.post, "/predict", {"features": [3.0]})
         # The scrape is in flight itself.
@@ -57,6 +67,7 @@ def test_a_full_worker_refuses_the_next_request_at_once_and_still_says_how_it_is
         refused = full_server.post("/predict", {"features": [0.0]})
         watched = [full_server.get(path).status for path in ("/health", "/healthz", "/readyz", "/metrics")]
         early = not held.done()
+        hold.unlink()
 
     assert early
     assert refused.status == 503
