@@ -13,22 +13,27 @@ import pytest
 
 from tests.server.clients import asking
 from tests.server.conftest import SaveModel, StartServers, serving
-from tests.server.estimators import Refuser
+from tests.server.estimators import Held, Refuser
 from tests.server.running_server import Answer, Server, answer_on, metric_sum
 from tests.server.test_killed_and_reloaded_workers import UNREADABLE, files_in, hang_up
 
 PATHS = ("/livez", "/readyz", "/metrics", "/status")
-PREDICT_SECONDS = 2
 RESTARTS = "forkcast_worker_restarts_total"
 
 Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def servers(start_servers: StartServers, sleeper_model: Path, save_model: SaveModel) -> dict[str, Server]:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing is predicted while there is such a file."""
+    return tmp_path_factory.mktemp("hold") / "hold"
+
+
+@pytest.fixture(scope="module")
+def servers(start_servers: StartServers, save_model: SaveModel, hold: Path) -> dict[str, Server]:
     refuser = save_model("refuser", Refuser().fit())
     return start_servers(
-        sleeper=serving(sleeper_model, FORKCAST_EXECUTION="inline"),
+        held=serving(save_model("held", Held(str(hold)).fit()), FORKCAST_EXECUTION="inline"),
         refuser=serving(refuser, workers=1, FORKCAST_ON_LOAD_FAILURE="unready"),
     )
 
@@ -36,8 +41,8 @@ def servers(start_servers: StartServers, sleeper_model: Path, save_model: SaveMo
 @pytest.fixture(scope="module")
 def server(servers: dict[str, Server]) -> Server:
     """Each test leaves it with two serving workers that are ready."""
-    servers["sleeper"].wait_for(lambda: is_ready(servers["sleeper"]))
-    return servers["sleeper"]
+    servers["held"].wait_for(lambda: is_ready(servers["held"]))
+    return servers["held"]
 
 
 def test_a_model_that_fails_its_warm_up_is_none(servers: dict[str, Server]) -> None:
@@ -46,20 +51,22 @@ def test_a_model_that_fails_its_warm_up_is_none(servers: dict[str, Server]) -> N
     assert (answer.status, answer.json) == (503, {"status": "not ready", "reasons": ["no model"]})
 
 
-def test_it_answers_while_all_workers_predict(server: Server) -> None:
+def test_it_answers_while_all_workers_predict(server: Server, hold: Path) -> None:
     with server.connections() as connections:
+        hold.touch()
         for connection in connections.values():
-            body = json.dumps({"features": [PREDICT_SECONDS]})
+            body = json.dumps({"features": [7]})
             connection.request("POST", "/predict", body, {"content-type": "application/json"})
         server.wait_for(lambda: states(server) == ["busy", "busy"])
 
         answers = {path: server.ops(path).status for path in PATHS}
         still = states(server)
+        hold.unlink()
 
         assert answers == dict.fromkeys(PATHS, 200)
         assert still == ["busy", "busy"]
         predicted = [answer_on(connection).json["prediction"] for connection in connections.values()]
-        assert predicted == [PREDICT_SECONDS] * 2
+        assert predicted == [7.0] * 2
 
 
 def test_each_worker_s_memory_is_shown(server: Server) -> None:
@@ -122,8 +129,12 @@ def test_readiness_lasts_through_a_hup_that_leaves_one_ops_worker(server: Server
     restarts = metric_sum(server.ops("/metrics"), RESTARTS)
 
     with polled(server, "/readyz") as answers:
+        server.wait_for(lambda: answers)
         hang_up(server)
         server.wait_for(lambda: len(server.pids) == server.workers + 1)
+        seen = len(answers)
+        # One may have been asked for before.
+        server.wait_for(lambda: len(answers) > seen + 1)
 
     assert {(answer.status, answer.body) for answer in answers} == {(200, b'{"status":"ready","reasons":[]}')}
     assert {answer.headers["x-worker"] for answer in answers} > ops_slots(server)
