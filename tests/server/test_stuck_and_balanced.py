@@ -1,6 +1,7 @@
 """Real workers share evenly, survive each other's stuck predicts, and are replaced without a lost request."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -19,7 +20,8 @@ from tests.server.estimators import Unpickled, start_thread
 from tests.server.running_server import PATIENCE_SECONDS, Server, ask
 from tests.waiting import wait_until
 
-TIMEOUT_SECONDS = 2
+# Of which an idle worker has spent one, at most, where something holds it up.
+TIMEOUT_SECONDS = 4
 CONNECTIONS = 8
 
 
@@ -38,12 +40,17 @@ def servers(start_servers: StartServers, sleeper_model: Path, text_model: Path) 
 def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers: dict[str, Server], mode: str) -> None:
     server = servers[mode]
     ready = server.times_ready
-    answers = []
+    answers, dropped = [], 0
     with ThreadPoolExecutor() as pool:
         stuck = pool.submit(server.post, "/predict", {"features": [60.0]})
 
         def dropped_while_others_are_answered() -> bool:
-            answers.append(server.post("/predict", {"features": [0.01]}).status)
+            nonlocal dropped
+            try:
+                answers.append(server.post("/predict", {"features": [0.01]}).status)
+            except (ConnectionError, http.client.HTTPException):
+                # Where the other worker is late, the stuck one may take it.
+                dropped += 1
             return stuck.done()
 
         server.wait_for(dropped_while_others_are_answered)
@@ -51,6 +58,7 @@ def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers
 
     assert isinstance(stuck.exception(), ConnectionError)
     assert set(answers) == {200}
+    assert dropped <= 1
     assert "estimators.py" in server.log.partition("most recent call first")[2]
 
 
@@ -59,9 +67,9 @@ def test_many_short_predicts_are_not_one_long_one(servers: dict[str, Server], mo
     server = servers[mode]
     pids = server.worker_pids
 
-    # Inline, twice as long in each worker as one predict may take.
+    # Inline, longer in each worker than one predict may take.
     with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(server.post, "/predict", {"features": [0.4]}) for _ in range(20)]
+        asked = [pool.submit(server.post, "/predict", {"features": [0.5]}) for _ in range(20)]
 
     assert [each.result().status for each in asked] == [200] * 20
     assert server.worker_pids == pids
