@@ -121,6 +121,8 @@ def test_a_hup_brings_new_workers_that_answer_alike_and_go_on_counting(server: S
 def test_metric_files_do_not_multiply_with_each_hup(server: Server) -> None:
     for _ in range(4):
         hang_up(server)
+        # The former ops worker, too, has left its slot.
+        server.wait_for(lambda: len(server.pids) == server.workers + 1)
 
     # Two generations overlap, so that there are twice as many slots as workers, the ops worker among them.
     assert slots_with_files(server) <= {"arbiter", *map(str, range(2 * (server.workers + 1)))}
