@@ -1,5 +1,6 @@
 """How a server ends, and what it leaves: nothing."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import StartServer, StartServers, serving
+from tests.server.conftest import SaveModel, StartServer, StartServers, serving
+from tests.server.estimators import Held
 from tests.server.running_server import Answer, Server, spawned
 from tests.waiting import wait_until
 
@@ -24,14 +26,22 @@ WAYS_TO_QUIT: dict[str, Callable[[int], None]] = {
 
 
 @pytest.fixture(scope="module")
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server `sigterm` predicts nothing while there is such a file."""
+    return tmp_path_factory.mktemp("hold") / "hold"
+
+
+@pytest.fixture(scope="module")
 def servers(
-    start_servers: StartServers, sleeper_model: Path, text_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Server]:
+    start_servers: StartServers, sleeper_model: Path, text_model: Path, save_model: SaveModel, hold: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Server]:  # fmt: skip
     """One server for each test to end."""
     sleeping = serving(sleeper_model, workers=1, FORKCAST_EXECUTION="threads")
     state = tmp_path_factory.mktemp("state")
     killed = serving(text_model, RUNTIME_DIRECTORY=str(state))
-    return start_servers(**dict.fromkeys(["sigterm", *WAYS_TO_QUIT], sleeping), killed=killed)
+    held = serving(save_model("held", Held(str(hold)).fit()), workers=1, FORKCAST_EXECUTION="threads")
+    return start_servers(**dict.fromkeys(WAYS_TO_QUIT, sleeping), sigterm=held, killed=killed)
 
 
 @pytest.fixture
@@ -40,12 +50,18 @@ def client() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def test_sigterm_lets_a_request_in_flight_be_answered(servers: dict[str, Server], client: ThreadPoolExecutor) -> None:
+def test_sigterm_lets_a_request_in_flight_be_answered(
+    servers: dict[str, Server], client: ThreadPoolExecutor, hold: Path
+) -> None:
     server = servers["sigterm"]
     directory = server.state_directory
+    hold.touch()
     answering = request_in_flight(server, client, seconds=2.0)
 
     server.process.terminate()
+    # The worker has been told, too, and takes no other request.
+    server.wait_for(lambda: not listens(server))
+    hold.unlink()
 
     assert answering.result().json["prediction"] == 2.0
     assert server.wait_for_exit() == 0
@@ -96,6 +112,13 @@ def request_in_flight(server: Server, client: ThreadPoolExecutor, *, seconds: fl
     # The scrape is in flight itself.
     server.wait_for(lambda: server.metric("forkcast_in_flight_requests") == 2)
     return answering
+
+
+def listens(server: Server) -> bool:
+    with contextlib.closing(server.connect()) as connection, contextlib.suppress(ConnectionRefusedError):
+        connection.connect()
+        return True
+    return False
 
 
 def start_that_is_refused(project: Path, folder: Path, **settings: str) -> None:
