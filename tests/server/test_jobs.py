@@ -23,7 +23,10 @@ TERMS = Terms(most_queued=10, most_attempts=3, lease_seconds=0.9, backoff_second
 # The model sleeps as long as its largest number says, once for each part of 2,000.
 SLOW_ROW, SLOW_ROWS = 0.3, 20_000
 MANY = 100_000
-ONE_SUCCEEDED = 'forkcast_job_attempts_total{outcome="succeeded"} 1.0'
+SUCCEEDED = 'forkcast_job_attempts_total{outcome="succeeded"}'
+ONE_SUCCEEDED = f"{SUCCEEDED} 1.0"
+# Longer than anything holds up who has a job, so that no other takes it.
+LONG_LEASE = {**LEASE, "FORKCAST_JOBS_LEASE_SECONDS": "10"}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def servers(start_servers: StartServers, sleeper_model: Path, save_model: SaveModel, folder: Path) -> dict[str, Server]:
     poisoned = save_model("poisoned", Poisoned().fit())
-    urls = {name: f"sqlite:///{folder / name}.db" for name in ("sleeper", "poisoned")}
+    urls = {name: f"sqlite:///{folder / name}.db" for name in ("sleeper", "patient", "poisoned")}
     return start_servers(
         sleeper=serving(sleeper_model, workers=1, FORKCAST_JOBS_URL=urls["sleeper"], **LEASE),
+        patient=serving(sleeper_model, workers=1, FORKCAST_JOBS_URL=urls["patient"], **LONG_LEASE),
         poisoned=serving(poisoned, workers=1, FORKCAST_JOBS_URL=urls["poisoned"], **LEASE),
     )
 
@@ -57,7 +61,8 @@ def test_a_job_gets_the_answer_of_its_synchronous_twin_from_a_worker_of_its_own(
     assert (job["status"], job["attempts"], job["progress"]) == ("succeeded", 1, {"done": 2, "total": 2})
     assert [worker["role"] for worker in workers(server)] == ["serve", "ops", "consume"]
     server.wait_for(lambda: metric_sum(server.ops("/metrics"), "forkcast_jobs") > 0, timeout=10)
-    assert server.metric("forkcast_job_attempts_total") >= 1
+    # Counted once the store knows that it has ended, and its client may know that first.
+    server.wait_for(lambda: SUCCEEDED in server.get("/metrics").body.decode())
     # Behind those that serve, in the kernel's order.
     assert os.getpriority(os.PRIO_PROCESS, consumer(server)) == 5
 
@@ -74,13 +79,15 @@ def test_many_rows_are_one_job_whose_progress_is_seen(server: Server) -> None:
     server.wait_for(watched)
 
     done = [done for done, total in seen if total]
-    assert len(set(done)) > 4
+    # None, some and all, however seldom this process looked.
+    assert len(set(done)) > 2
     assert done == sorted(done)
     assert done[-1] == MANY
     assert len(server.get(address).json["result"]["predictions"]) == MANY
 
 
-def test_a_hup_in_the_middle_of_a_job_lets_it_be_done_once(server: Server) -> None:
+def test_a_hup_in_the_middle_of_a_job_lets_it_be_done_once(servers: dict[str, Server]) -> None:
+    server = servers["patient"]
     address = running_job(server)
     former = consumer(server)
 
@@ -94,8 +101,8 @@ def test_a_hup_in_the_middle_of_a_job_lets_it_be_done_once(server: Server) -> No
 
 
 def test_what_a_killed_worker_ran_is_done_by_the_next(server: Server) -> None:
-    address = running_job(server)
     former, restarts = consumer(server), server_restarts(server)
+    address = running_job(server)
 
     os.kill(former, signal.SIGKILL)
     job = ended(server, address)
