@@ -20,10 +20,12 @@ from tests.server.running_server import Server, metric_sum
 
 REVIEW = {"text": "a good film"}
 # Of so many seconds: what a worker answers in an interval is far from a full batch, which would be written at once.
-LONG = {"features": [0.05]}
+LONG = {"features": [0.1]}
 FLUSH_SECONDS = 0.3
 # Of a write itself, on a machine that does other things too.
-WRITE_SECONDS = 0.5
+WRITE_SECONDS = 2.5
+# Of requests at a time.
+CLIENTS = 4
 
 
 @dataclass(slots=True)
@@ -34,6 +36,11 @@ class Answered:
     of: dict[str, tuple[float, str]] = field(default_factory=dict)
     others: Counter[object] = field(default_factory=Counter)
     ending: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def slots(self) -> Counter[str]:
+        """How many are of each."""
+        return Counter(slot for _, slot in list(self.of.values()))
 
     def ask(self, server: Server) -> None:
         """On a connection of its own; one that finds nobody any more is nobody's loss."""
@@ -75,12 +82,12 @@ def test_every_answered_request_is_logged_once_through_a_reload_and_the_end(
     server = start(start_server, text_model, tmp_path / "logs", 60.0)
     answered = Answered(REVIEW)
     # The rehearsals of four workers are in no file.
-    with asking(*[partial(answered.ask, server)] * 4):
-        server.wait_for(lambda: len(answered.of) > 100)
+    with asking(*[partial(answered.ask, server)] * CLIENTS):
+        server.wait_for(lambda: len(answered.of) > 100 and len(answered.slots) == 2)
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: server.times_ready == 4 and len(server.pids) == 3)
         seen = len(answered.of)
-        server.wait_for(lambda: len(answered.of) > seen + 100)
+        server.wait_for(lambda: len(answered.of) > seen + 100 and len(answered.slots) == 4)
         answered.ending.set()
         server.process.terminate()
         server.wait_for_exit()
@@ -107,11 +114,11 @@ def test_a_killed_worker_loses_what_it_answered_in_the_last_interval_at_most(
     def by(slot: str) -> list[str]:
         return [name for name, (_, theirs) in list(answered.of.items()) if theirs == slot]
 
-    with asking(*[partial(answered.ask, server)] * 4), server.connections() as connections:
+    with asking(*[partial(answered.ask, server)] * CLIENTS), server.connections() as connections:
         victim = next(iter(connections))
         connections[victim].request("GET", "/healthz")
         slot = connections[victim].getresponse().headers["x-worker"]
-        # Four at a time in 0.05 s: longer than what may be lost, by far.
+        # Four at a time in 0.1 s: longer than what may be lost, by far.
         server.wait_for(lambda: len(by(slot)) > 120)
         answered.ending.set()
         ready = server.times_ready
@@ -127,7 +134,9 @@ def test_a_killed_worker_loses_what_it_answered_in_the_last_interval_at_most(
     logged = {name for names in lines(tmp_path / "logs").values() for name in names}
     lost = {name: told for name, told in answered.of.items() if name not in logged}
     assert {theirs for _, theirs in lost.values()} <= {slot}
-    assert all(killed - FLUSH_SECONDS - WRITE_SECONDS < instant < killed + 0.1 for instant, _ in lost.values())
+    assert all(killed - FLUSH_SECONDS - WRITE_SECONDS < instant for instant, _ in lost.values())
+    # Of what it had answered before, each client may have read one answer later.
+    assert sum(instant > killed for instant, _ in lost.values()) <= CLIENTS
     assert 0 < written <= len(logged)
 
 
@@ -139,11 +148,11 @@ def test_a_store_that_is_down_costs_records_and_nothing_else(
         nobody.bind(("127.0.0.1", 0))
         server = start_server(
             text_model, FORKCAST_PREDICTION_LOG_URL=f"redis://:s3cret@127.0.0.1:{nobody.getsockname()[1]}/0",
-            FORKCAST_REQUEST_TIMEOUT_SECONDS="1", FORKCAST_PREDICTION_LOG_QUEUE="100",
+            FORKCAST_REQUEST_TIMEOUT_SECONDS="5", FORKCAST_PREDICTION_LOG_QUEUE="100",
         )  # fmt: skip
         answered = Answered(REVIEW)
-        with asking(*[partial(answered.ask, server)] * 4):
-            server.wait_for(lambda: len(answered.of) > 1000)
+        with asking(*[partial(answered.ask, server)] * CLIENTS):
+            server.wait_for(lambda: len(answered.of) > 1000 and min(answered.slots.values()) > 200)
         server.process.terminate()
         server.wait_for_exit()
 
