@@ -86,9 +86,11 @@ def test_the_next_start_removes_what_a_killed_server_left(
     servers: dict[str, Server], project: Path, tmp_path: Path
 ) -> None:
     server = servers["killed"]
-    directory = server.state_directory
+    directory, workers = server.state_directory, server.pids
     os.killpg(server.pid, signal.SIGKILL)
     server.wait_for_exit()
+    # They hold the lock, too, for as long as they take to end.
+    wait_until_gone(workers)
     assert directory.exists()
 
     start_that_is_refused(project, tmp_path, RUNTIME_DIRECTORY=str(directory.parent))
@@ -135,6 +137,10 @@ def test_workers_leave_when_their_arbiter_is_killed(start_server: StartServer, t
     server.wait_for_exit()
 
     assert len(workers) == 2
+    wait_until_gone(workers)
+
+
+def wait_until_gone(workers: set[int]) -> None:
     wait_until(
         lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers),
         seconds=QUICKLY_SECONDS, told=lambda: "workers go on without their arbiter",
