@@ -190,9 +190,9 @@ def spawned(project: Path, log_file: Path, settings: Settings, python: str = sys
     Where they name a port of gRPC, it is another one, which is free.
     """
     with (
-        _reserved_port() as port,
-        _reserved_port() as ops_port,
-        _reserved_port() as grpc_port,
+        reserved_port() as port,
+        reserved_port() as ops_port,
+        reserved_port() as grpc_port,
         log_file.open("wb") as log,
     ):
         ports = {"PORT": str(port), "OPS_PORT": str(ops_port)}
@@ -229,7 +229,7 @@ def running(
 
 
 @contextlib.contextmanager
-def _reserved_port() -> Iterator[int]:
+def reserved_port() -> Iterator[int]:
     """A port that nobody is given while the block lasts: its socket is bound, but lets a server listen there."""
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -11,11 +11,10 @@ import pytest
 
 from app.jobs import open_queue
 from app.jobs.base import Job, Terms
-from benchmarks.server import free_port
 from tests.server.conftest import SaveModel, StartServer, StartServers, serving
 from tests.server.estimators import Poisoned
 from tests.server.running_consumer import consuming
-from tests.server.running_server import PATIENCE_SECONDS, Server, metric_sum
+from tests.server.running_server import PATIENCE_SECONDS, Server, metric_sum, reserved_port
 from tests.server.test_killed_and_reloaded_workers import hang_up
 
 LEASE = {"FORKCAST_JOBS_LEASE_SECONDS": "0.9", "FORKCAST_JOBS_BACKOFF_SECONDS": "0.1"}
@@ -163,14 +162,17 @@ def test_jobs_in_a_store_for_many_hosts_are_done_by_consumers_that_run_apart(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     settings = {"FORKCAST_JOBS_URL": request.getfixturevalue(store), **LEASE}
-    port, log = free_port(), tmp_path / "consumer.log"
+    log = tmp_path / "consumer.log"
     server = start_server(sleeper_model, workers=1, **settings)
     assert [worker["role"] for worker in workers(server)] == ["serve", "ops"]
     address = queued(server, {"instances": [[0.0]]})
     assert server.get(address).json["status"] == "queued"
 
-    metrics_port = {"FORKCAST_CONSUMER_METRICS_PORT": str(port)}
-    with consuming(project, log, {"MODEL_URI": str(sleeper_model), **settings, **metrics_port}) as consumer:
+    asked = {"MODEL_URI": str(sleeper_model), **settings}
+    with (
+        reserved_port() as port,
+        consuming(project, log, {**asked, "FORKCAST_CONSUMER_METRICS_PORT": str(port)}) as consumer,
+    ):
         job = ended(server, address)
         lively = told(port, "/livez")
         # Counted once the store knows that it has ended, and its client may know that first.
