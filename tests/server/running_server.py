@@ -59,7 +59,9 @@ class Server:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The log's events; what is printed for people is left out."""
-        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        # The last line may be half written.
+        whole = self.log.rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     @property
     def pids(self) -> set[int]:
