@@ -71,6 +71,8 @@ async def known(store: Guarded) -> set[str]:
 
 
 async def is_back(store: Guarded) -> None:
+    """It answers; not always in time for the first who asks, on a busy machine."""
+
     async def answers() -> bool:
         return await known(store) == {"7"}
 
@@ -81,7 +83,7 @@ def test_a_store_that_was_started_anew_is_asked_again_by_itself(standing: Standi
     server, place = standing
 
     async def work(store: Guarded) -> None:
-        assert await known(store) == {"7"}
+        await is_back(store)
         server.end(signal.SIGQUIT if "postgres" in place.url else signal.SIGKILL)
         assert await known(store) == set()
         server.start()
@@ -106,7 +108,7 @@ def test_a_store_that_stands_still_is_given_up_in_time_and_asked_again_once_it_g
     server, place = standing
 
     async def work(store: Guarded) -> float:
-        assert await known(store) == {"7"}
+        await is_back(store)
         server.stop()
         started = time.monotonic()
         try:

@@ -1,14 +1,18 @@
 """Queues of jobs in every store; what needs a queue asks for one with the terms that matter to it."""
 
+import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from app.errors import JobsUnavailable
 from app.jobs import open_queue
 from app.jobs.base import Claim, JobQueue, Order, Terms
+from tests.waiting import until_told
 
 STORES = ["sqlite", "redis", "kafka"]
 TERMS = Terms(most_queued=1000, most_attempts=3, lease_seconds=30.0, backoff_seconds=0.02, result_seconds=60.0)
@@ -38,6 +42,7 @@ KAFKA_OTHERWISE = {
 ORDER = Order(kind="predict", model="reviews", version=None, owner="anna", payload=b'{"texts": ["a dull film"]}')
 
 QueueOf = Callable[..., JobQueue]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -79,6 +84,19 @@ async def succeed(queue: JobQueue, claim: Claim, result: bytes) -> Claim:
         assert again.id == claim.id
         claim = again
     return claim
+
+
+async def insisted(ask: Callable[[], Awaitable[T]]) -> T:
+    """As who runs jobs does: its answer, once the queue is there to give one."""
+    answers: list[T] = []
+
+    async def has_answered() -> bool:
+        with contextlib.suppress(JobsUnavailable):
+            answers.append(await ask())
+        return bool(answers)
+
+    await until_told(has_answered)
+    return answers[0]
 
 
 @pytest.fixture

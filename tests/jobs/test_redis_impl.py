@@ -16,7 +16,7 @@ from app.jobs.base import Claim, JobQueue, Terms
 from app.jobs.redis_impl import RedisQueue
 from app.jobs.redis_server import risks, server_of
 from benchmarks.server import free_port
-from tests.jobs.conftest import ORDER, TERMS, own_keys
+from tests.jobs.conftest import ORDER, TERMS, insisted, own_keys
 from tests.outside.servers import Outside, redis_server
 from tests.waiting import until, until_told
 
@@ -81,12 +81,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_server_that_hangs_is_told_in_time_and_works_again(own: Outside, closing: AsyncExitStack) -> None:
     queue = opened(own_keys(own.url), closing, HASTY)
-    await queue.counts()
+    await insisted(queue.counts)
     own.process.stop()
     try:
         started = time.monotonic()
         outcomes = await asyncio.gather(
-            queue.enqueue(KEYED), queue.claim("first", 5.0), queue.counts(), return_exceptions=True
+            queue.enqueue(KEYED), queue.claim("first", 60.0), queue.counts(), return_exceptions=True
         )
         seconds = time.monotonic() - started
     finally:
@@ -94,10 +94,10 @@ async def test_a_server_that_hangs_is_told_in_time_and_works_again(own: Outside,
 
     assert [type(each) for each in outcomes] == [JobsUnavailable] * 3
     assert all(each.__cause__ is not None for each in outcomes if isinstance(each, JobsUnavailable))
-    assert seconds < 3.0
+    assert seconds < 10.0
     # Whether the first came through is unknown: the key makes it one job.
-    await queue.enqueue(KEYED)
-    by_status = (await queue.counts()).by_status
+    await insisted(lambda: queue.enqueue(KEYED))
+    by_status = (await insisted(queue.counts)).by_status
     assert by_status["queued"] + by_status["running"] == 1
 
 
@@ -110,8 +110,9 @@ async def test_a_connection_is_not_waited_for_for_ever() -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_consumer_that_waits_is_told_that_the_server_hangs(own: Outside, closing: AsyncExitStack) -> None:
     queue = opened(own_keys(own.url), closing, HASTY)
+    await insisted(queue.counts)
     waiting = asyncio.ensure_future(queue.claim("first", 60.0))
-    assert await queue.claim("second", 0) is None
+    assert await insisted(lambda: queue.claim("second", 0)) is None
 
     own.process.stop()
     try:
