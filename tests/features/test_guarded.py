@@ -201,7 +201,8 @@ def test_a_store_that_does_not_close_is_not_waited_for() -> None:
     assert time.monotonic() - started < 5.0
 
 
-def test_what_was_given_up_is_over_before_the_store_is_closed() -> None:
+def test_what_was_given_up_is_over_before_the_store_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.features.guarded.CLOSE_SECONDS", 60.0)
     events: list[str] = []
     let_go = asyncio.Event()
 
