@@ -20,7 +20,7 @@ from tests.api.test_native import Fake
 from tests.consumer.queues import Away, ended, order, queue_at
 from tests.waiting import until
 
-LEASE_SECONDS = 0.3
+LEASE_SECONDS = 3.0
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_claim_is_kept_however_long_a_predict_takes(url: str) -> None:
         def predict(self, instances: Any) -> Any:
             if instances == ["slow"]:
                 self.begun.set()
-                self.enough.wait(2.0)
+                self.enough.wait(30.0)
             return super().predict(instances)
 
     async def main() -> tuple[Any, Any]:
@@ -68,7 +68,7 @@ def test_a_claim_is_kept_however_long_a_predict_takes(url: str) -> None:
             settings = settings_of(url, FORKCAST_JOBS_LEASE_SECONDS=LEASE_SECONDS)
             async with alive(embedded(settings, ModelStore.of(Slow(TextInput())))):
                 await until(Slow.begun.is_set)
-                stolen = await queue.claim("another", 3 * LEASE_SECONDS)
+                stolen = await queue.claim("another", 1.2 * LEASE_SECONDS)
                 running = await queue.find(job.id, "")
                 Slow.enough.set()
                 await ended(queue, job.id)
