@@ -173,7 +173,9 @@ async def test_each_kind_of_call_has_a_line_of_its_own_that_it_fails(
 async def test_a_disk_that_hangs_is_not_waited_for_for_ever(
     transactions: Transactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.jobs.sqlite_transactions.PATIENCE_SECONDS", 0.05)
+    # The file is made, which may take longer; and a write whose turn comes too late would never begin.
+    await rows(transactions)
+    monkeypatch.setattr("app.jobs.sqlite_transactions.PATIENCE_SECONDS", 1.5)
     occupied = Occupied(transactions)
     await occupied.begun()
 
