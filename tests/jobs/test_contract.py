@@ -13,7 +13,7 @@ from tests.jobs.conftest import ORDER, QueueOf
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
-SOON = 5.0
+SOON = 20.0
 KEYED = replace(ORDER, idempotency_key="monday")
 
 

@@ -77,7 +77,7 @@ async def test_what_was_accepted_outlives_who_accepted_it(
     for more_bytes in (1, 1000, 2500):
         enough = told.stat().st_size + more_bytes
         process = start("enqueue", url, told)
-        await until(lambda enough=enough: told.stat().st_size > enough)
+        await until(lambda enough=enough: told.stat().st_size > enough, seconds=30)
         process.kill()
         process.wait()
 
