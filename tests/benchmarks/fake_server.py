@@ -29,17 +29,21 @@ class FakeServer(ThreadingHTTPServer):
         self.answers = answers
         self.statuses: Counter[int] = Counter()
         self.held = 0
+        # The scrape itself is one.
+        self.others_in_flight = 1
         self.lock = threading.Lock()
 
     def pids(self) -> tuple[int, ...]:
         return (os.getpid(),)
 
     def exposition(self) -> str:
-        total = sum(self.statuses.values())
-        lines = [f'forkcast_worker_requests_total{{slot="0"}} {total}']
+        with self.lock:
+            statuses, in_flight = self.statuses.copy(), self.held + self.others_in_flight
+        total = sum(statuses.values())
+        lines = [f'forkcast_worker_requests_total{{slot="0"}} {total}', f"forkcast_in_flight_requests {in_flight}"]
         lines += [
             f'forkcast_http_requests_total{{route="/predict",method="POST",status="{status}"}} {count}'
-            for status, count in self.statuses.items()
+            for status, count in statuses.items()
         ]
         lines += [f'forkcast_batch_size_{part}{{model="m"}} {total}' for part in ("count", "sum")]
         return "\n".join(lines) + "\n"
@@ -60,15 +64,19 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             status, label = self.server.answers(body, self.server.held)
             self.server.held += 1
-        self.reply(
-            status,
-            json.dumps({
-                "label": label, "score": 0.75, "probabilities": {label: 0.75}, "model": {"version": "1"},
-            }).encode(),
-        )  # fmt: skip
-        with self.server.lock:
-            self.server.held -= 1
-            self.server.statuses[status] += 1
+        try:
+            self.reply(
+                status,
+                json.dumps({
+                    "label": label, "score": 0.75, "probabilities": {label: 0.75}, "model": {"version": "1"},
+                }).encode(),
+            )  # fmt: skip
+            with self.server.lock:
+                self.server.statuses[status] += 1
+        finally:
+            # Not before it is counted: who has the answer may ask for the counters before this thread goes on.
+            with self.server.lock:
+                self.server.held -= 1
 
     def reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -127,8 +135,8 @@ class HoldingServer(FakeServer):
 
     def exposition(self) -> str:
         self.scrapes += 1
-        in_flight = 3 if self.scrapes < 5 else 1
-        return super().exposition() + f"forkcast_in_flight_requests {in_flight}\n"
+        self.others_in_flight = 3 if self.scrapes < 5 else 1
+        return super().exposition()
 
 
 @contextmanager
