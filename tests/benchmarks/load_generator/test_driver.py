@@ -55,7 +55,7 @@ def test_a_process_that_does_not_come_to_a_result_is_told_with_what_it_said(tmp_
 
 
 def test_nothing_is_left_of_it_when_its_user_interrupts(tmp_path: Path) -> None:
-    before = tree(os.getpid())
+    before = set(tree(os.getpid()))
 
     def interrupt(number: int) -> bytes:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -64,7 +64,8 @@ def test_nothing_is_left_of_it_when_its_user_interrupts(tmp_path: Path) -> None:
     with raw_server(interrupt) as server, pytest.raises(KeyboardInterrupt):
         driver.measured(plan(server.port, tmp_path, seconds=60.0, load=Open("constant", rate=1 / 59, seed=1)))
 
-    assert tree(os.getpid()) == before
+    # What was there before may have ended.
+    assert set(tree(os.getpid())) <= before
 
 
 def test_a_failure_keeps_its_class_and_its_reason() -> None:

@@ -14,6 +14,8 @@ from benchmarks.server import free_port
 from tests.benchmarks.load_generator.asked import CLOSED, OPEN, measured, plan
 from tests.benchmarks.load_generator.raw_server import answer
 
+# Longer than a busy machine keeps an answer back that was given.
+TIMEOUT_SECONDS = 3.0
 LOADS = [pytest.param(CLOSED, id="closed"), pytest.param(OPEN, id="open")]
 
 
@@ -26,7 +28,7 @@ def withheld(number: int, release: threading.Event, folder: Path, **changes: Any
         return answer()
 
     try:
-        return measured(answers, folder, timeout_seconds=0.5, **changes)
+        return measured(answers, folder, timeout_seconds=TIMEOUT_SECONDS, **changes)
     finally:
         release.set()
 
@@ -44,7 +46,7 @@ def test_an_allowed_timeout_is_counted_and_has_the_timeout_as_its_latency(load: 
     histogram = decoded([figures.histogram])
     assert figures.errors == {"timeout": 1}
     assert histogram.get_total_count() == figures.requests + 1
-    assert percentile(histogram, 100) == pytest.approx(0.5, rel=1e-3)
+    assert percentile(histogram, 100) == pytest.approx(TIMEOUT_SECONDS, rel=1e-3)
 
 
 def test_a_closed_loop_goes_on_after_an_allowed_error(tmp_path: Path) -> None:
