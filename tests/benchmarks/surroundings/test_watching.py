@@ -26,10 +26,10 @@ async def asked_in_vain() -> tuple[bool, bool, list[Ended]]:
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
     asking = Load(server.sockets[0].getsockname()[1], rate=50, seed=1)
     running = asyncio.create_task(asking.run())
-    over = time.perf_counter() + 0.1
-    await until(lambda: time.perf_counter() > over)
-    asking.stop()
+    await until(lambda: asking.is_waiting(time.perf_counter()))
+    over = time.perf_counter()
     waits = asking.is_waiting(over)
+    asking.stop()
     await running
     await until(lambda: not held)
     server.close()
@@ -43,7 +43,8 @@ def test_a_request_without_an_answer_is_waited_for_and_told_as_such(monkeypatch:
 
     assert (waits, still_waits) == (True, False)
     assert {each.what for each in ended} == {"no answer within 0.3 s"}
-    assert all(0.29 < each.seconds < 0.9 for each in ended)
+    # Not for as long as it would without a patience of its own.
+    assert all(0.29 < each.seconds < 5.0 for each in ended)
 
 
 FIRST, SECOND = (Ended(due, 0.1, GOOD, worker) for due, worker in ((12.0, "1"), (12.2, "2")))
