@@ -1,5 +1,6 @@
 """Where metrics are counted: in memory, in files as client_python reads them, in one process and several."""
 
+import contextlib
 import math
 import os
 import subprocess
@@ -230,7 +231,7 @@ def in_a_process(folder: Path, code: str) -> "subprocess.Popen[str]":
     """One that counts in `folder`; what is counted there is of the whole process, and so not for this one."""
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     command = [sys.executable, "-c", f"from app import metrics\n{code}"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def told_by(folder: Path, code: str) -> str:
@@ -301,6 +302,7 @@ def test_a_worker_whose_files_are_broken_counts_and_the_scrape_answers(tmp_path:
 
 
 COUNT_AND_GROW = """
+import sys
 metrics.become(0)
 print("counting", flush=True)
 for number in range(400):
@@ -308,6 +310,8 @@ for number in range(400):
     for _ in range(100):
         metrics.worker_requests().inc()
         metrics.SHED.labels("full").inc()
+    if number % 50 == 49:
+        sys.stdin.readline()
 """
 
 
@@ -315,6 +319,7 @@ def test_a_scrape_while_a_worker_counts_sees_no_value_go_back_and_none_that_was_
     requests, shed = ("forkcast_worker_requests_total", "0"), ("forkcast_shed_requests_total", "full")
     former, scrapes = {requests: 0.0, shed: 0.0}, 0
     with in_a_process(tmp_path, COUNT_AND_GROW) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
         while process.poll() is None:
@@ -325,6 +330,9 @@ def test_a_scrape_while_a_worker_counts_sees_no_value_go_back_and_none_that_was_
                 former[series] = read.get(series, 0.0)
             assert {name for name, _ in read} <= {requests[0], shed[0], "forkcast_model_reloads_total"}
             scrapes += 1
+            # It goes on after each eighth of its work once there was another scrape.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(process.stdin.fileno(), b"\n")
 
     last = merged(tmp_path / "counter_0.db")
     assert scrapes > 3
