@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 
+# What an answer takes: so long that each process always has some of many requests, though the other one stalls.
+SECONDS = 0.2
 PORT, HOW = int(sys.argv[1]), sys.argv[2]
 
 
@@ -17,6 +19,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         label = json.loads(self.rfile.read(int(self.headers["content-length"])))["label"]
+        threading.Event().wait(SECONDS)
         body = json.dumps({"label": "another" if HOW == "wrong" else label, "by": os.getpid()}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))

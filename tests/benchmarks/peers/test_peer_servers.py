@@ -25,9 +25,9 @@ from tests.waiting import wait_until
 
 MADE_UP = Path(__file__).with_name("made_up_peer.py")
 ASKED = [Asked("/predict", json.dumps({"label": name}).encode(), {"label": name}) for name in ("good", "bad")]
-BRIEF = Patience(before_seconds=0.6, good_seconds=0.5, most_seconds=3)
+BRIEF = Patience(before_seconds=2, good_seconds=0.5, most_seconds=4)
 # Where all is well in the end, however busy the machine is.
-LONG = Patience(before_seconds=0.6, good_seconds=0.5, most_seconds=60)
+LONG = Patience(before_seconds=2, good_seconds=0.5, most_seconds=60)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def test_those_that_outlive_the_first_are_ended_too(tmp_path: Path) -> None:
     with made_up("ends", tmp_path) as server:
         server.wait_until_right(ASKED[0])
         first, *others = server.pids()
-        hurt = recovery(server, others[0], ASKED, patience=BRIEF)
+        hurt = recovery(server, others[0], ASKED, patience=LONG)
 
     assert (hurt.seconds, hurt.lacking) == (None, "the server ended")
     wait_until(lambda: all(map(gone, (first, *others))), seconds=10, told=lambda: f"{others} are there")
