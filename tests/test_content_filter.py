@@ -1,7 +1,7 @@
 """The tests of the content filter."""
 
 from itertools import product
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -124,11 +124,11 @@ def test_a_term_with_a_symbol_does_not_refuse_the_plain_word() -> None:
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_long_text_of_any_kind_is_checked_in_little_time(default: BlockedTerms, unit: str) -> None:
     text = ("a" + unit * LENGTH)[:LENGTH]
-    start = perf_counter()
+    start = thread_time()
 
     refuses(default, text)
 
-    assert perf_counter() - start < 0.2
+    assert thread_time() - start < 0.2
 
 
 def test_the_innocent_and_the_evasive_texts_are_told_apart(default: BlockedTerms) -> None:

@@ -205,13 +205,14 @@ def test_a_client_may_shorten_its_deadline_and_not_lengthen_it() -> None:
         await ok(scope, receive, send)
 
     admission = admitting(app, timeout_seconds=10.0)
-    now = time.monotonic()
+    began = time.monotonic()
     for given in ({}, {"x-request-timeout-ms": "2000"}, {"x-request-timeout-ms": "99999999"}):
         asyncio.run(ask(admission, headers=given))
+    ended = time.monotonic()
 
-    assert deadlines[None] - now == pytest.approx(10.0, abs=1.0)
-    assert deadlines[b"2000"] - now == pytest.approx(2.0, abs=1.0)
-    assert deadlines[b"99999999"] - now == pytest.approx(10.0, abs=1.0)
+    assert began <= deadlines[None] - 10.0 <= ended
+    assert began <= deadlines[b"2000"] - 2.0 <= ended
+    assert began <= deadlines[b"99999999"] - 10.0 <= ended
 
 
 @pytest.mark.parametrize("given", ["", "0", "-5", "1.5", "soon", "1" * 12, "5 "])
