@@ -95,9 +95,12 @@ def test_memory_is_sampled_soon_after_the_start(client: TestClient, worker: Plac
     def sampled() -> Any:
         return client.get("/status").json()["workers"][0]["pss_bytes"]
 
-    wait_until(sampled, seconds=5, told=lambda: client.get("/status").text)
+    wait_until(sampled, seconds=20, told=lambda: client.get("/status").text)
 
-    assert series(client, "forkcast_worker_pss_bytes") == {'{role="serve",slot="0"}': sampled()}
+    before = sampled()
+    told = series(client, "forkcast_worker_pss_bytes")
+    # It may be sampled again meanwhile.
+    assert told in [{'{role="serve",slot="0"}': bytes_} for bytes_ in (before, sampled())]
 
 
 def test_a_worker_of_unknown_figures_is_shown_without_them(client: TestClient, scoreboard: Scoreboard) -> None:
