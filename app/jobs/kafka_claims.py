@@ -89,7 +89,8 @@ class Claims:
         await own.replies.catch_up(running.partition)
         known = own.replies.known(claim.id)
         await self._leave(own, claim.token, running)
-        return known is not None and (known.status, known.run) == (status, running.run)
+        # Where another has told of the same run meanwhile, the first reply counts.
+        return known is not None and known.offset == running.told
 
     async def queue_anew(self, own: Connection, claim: Claim, attempts: int) -> bool:
         running = await self._held(own, claim)

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,6 +18,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from app.errors import JobsUnavailable, JobTooLarge, QueueFull
 from app.jobs import open_queue
 from app.jobs.base import Claim, Job, JobQueue, Order
+from app.jobs.kafka_connection import Connection
+from app.jobs.kafka_records import Reply
 from tests.jobs.conftest import ORDER, TERMS, own_topics, succeed
 from tests.outside.kafka import Kafka, kafka_cluster
 from tests.waiting import until, until_told
@@ -372,6 +375,25 @@ async def test_a_result_that_is_out_counts_though_it_was_not_committed(
     assert await second.claim("second", 3 * LEASE_SECONDS) is None
     assert await found(second, job.id) == replace(await found(second, job.id), status="succeeded", result=b"done")
     assert (await second.counts()).by_status["queued"] == 0
+
+
+async def test_of_two_who_tell_of_a_run_at_once_the_first_is_believed(
+    url: str, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was out of the group from the moment before its reply on: another has had the run then, and told of it."""
+    reply = Connection.reply
+
+    async def replied_late(own: Connection, partition: int, told: Reply, result: bytes | None, key: Any) -> int:
+        await reply(own, partition, told, b"theirs", key)
+        return await reply(own, partition, told, result, key)
+
+    queue = opened(url, closing)
+    job = await queue.enqueue(ORDER)
+    claim = await claimed(queue)
+    monkeypatch.setattr(Connection, "reply", replied_late)
+
+    assert not await queue.succeed(claim, b"mine")
+    assert (await found(queue, job.id)).result == b"theirs"
 
 
 async def test_who_was_not_answered_may_ask_again(kafka: Kafka, url: str, closing: AsyncExitStack) -> None:
