@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,8 +18,10 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from app.errors import JobsUnavailable, JobTooLarge, QueueFull
 from app.jobs import open_queue
 from app.jobs.base import Claim, Job, JobQueue, Order
-from app.jobs.kafka_connection import Connection
+from app.jobs.kafka_claims import Claims
+from app.jobs.kafka_connection import Calls, Connection
 from app.jobs.kafka_records import Reply
+from app.jobs.kafka_server import server_of
 from tests.jobs.conftest import ORDER, TERMS, own_topics, succeed
 from tests.outside.kafka import Kafka, kafka_cluster
 from tests.waiting import until, until_told
@@ -377,22 +379,38 @@ async def test_a_result_that_is_out_counts_though_it_was_not_committed(
     assert (await second.counts()).by_status["queued"] == 0
 
 
-async def test_of_two_who_tell_of_a_run_at_once_the_first_is_believed(
-    url: str, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who was out of the group from the moment before its reply on: another has had the run then, and told of it."""
-    reply = Connection.reply
+class Overtaken:
+    """A connection on which each reply is behind another's of the same run: who has stood still just before it."""
 
-    async def replied_late(own: Connection, partition: int, told: Reply, result: bytes | None, key: Any) -> int:
-        await reply(own, partition, told, b"theirs", key)
-        return await reply(own, partition, told, result, key)
+    def __init__(self, own: Connection) -> None:
+        self._own = own
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    async def reply(self, partition: int, reply: Reply, result: bytes | None, key: bytes | None) -> int:
+        await self._own.reply(partition, reply, b"theirs", key)
+        return await self._own.reply(partition, reply, result, key)
+
+
+async def test_of_two_who_tell_of_a_run_at_once_the_first_is_believed(url: str, closing: AsyncExitStack) -> None:
+    calls, claims = Calls(server_of(url), TERMS), Claims(TERMS)
+    closing.push_async_callback(calls.close)
     queue = opened(url, closing)
     job = await queue.enqueue(ORDER)
-    claim = await claimed(queue)
-    monkeypatch.setattr(Connection, "reply", replied_late)
 
-    assert not await queue.succeed(claim, b"mine")
+    async def claimed_now() -> Claim:
+        while (claim := await calls.call("claim", claims.next)) is None:
+            await calls.call("wait", lambda own: claims.wait(own, 0.1))
+        return claim
+
+    async with asyncio.timeout(20):
+        claim = await claimed_now()
+
+    async def end(own: Connection) -> bool:
+        return await claims.end(cast(Connection, Overtaken(own)), claim, "succeeded", result=b"mine")
+
+    assert not await calls.call("succeed", end)
     assert (await found(queue, job.id)).result == b"theirs"
 
 

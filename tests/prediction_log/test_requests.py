@@ -276,8 +276,8 @@ def test_who_must_be_logged_and_cannot_be_is_answered_503_in_each_dialects_form(
 
 
 MANY = 400
-# Beyond what a machine that does other things too may take for one; where it stands still, eight wait for longer.
-MOST_P90_SECONDS = 0.1
+# Beyond what a machine that does other things too may take for one.
+MOST_P99_SECONDS = 0.1
 
 
 def test_a_store_that_is_down_hurts_no_request(text_runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
@@ -288,7 +288,7 @@ def test_a_store_that_is_down_hurts_no_request(text_runtime: Runtime, caplog: py
 
     assert {answer.status for answer in answers} == {200}
     assert "Connect call failed" in caplog.text
-    assert np.percentile(seconds, 90) < MOST_P90_SECONDS
+    assert np.percentile(seconds, 99) < MOST_P99_SECONDS
     # What had no room; and at the end, which waits for no store for longer than it may, the others.
     assert since(before) == {"dropped": MANY}
 

@@ -78,8 +78,7 @@ def test_many_rows_are_one_job_whose_progress_is_seen(server: Server) -> None:
     server.wait_for(watched)
 
     done = [done for done, total in seen if total]
-    # None, some and all, however seldom this process looked.
-    assert len(set(done)) > 2
+    assert len(set(done)) > 4
     assert done == sorted(done)
     assert done[-1] == MANY
     assert len(server.get(address).json["result"]["predictions"]) == MANY

@@ -20,10 +20,10 @@ from tests.server.running_server import Server, metric_sum
 
 REVIEW = {"text": "a good film"}
 # Of so many seconds: what a worker answers in an interval is far from a full batch, which would be written at once.
-LONG = {"features": [0.1]}
+LONG = {"features": [0.05]}
 FLUSH_SECONDS = 0.3
 # Of a write itself, on a machine that does other things too.
-WRITE_SECONDS = 2.5
+WRITE_SECONDS = 0.5
 # Of requests at a time.
 CLIENTS = 4
 
@@ -118,7 +118,7 @@ def test_a_killed_worker_loses_what_it_answered_in_the_last_interval_at_most(
         victim = next(iter(connections))
         connections[victim].request("GET", "/healthz")
         slot = connections[victim].getresponse().headers["x-worker"]
-        # Four at a time in 0.1 s: longer than what may be lost, by far.
+        # Four at a time in 0.05 s: longer than what may be lost, by far.
         server.wait_for(lambda: len(by(slot)) > 120)
         answered.ending.set()
         ready = server.times_ready

@@ -1,7 +1,6 @@
 """Real workers share evenly, survive each other's stuck predicts, and are replaced without a lost request."""
 
 import contextlib
-import http.client
 import os
 import signal
 import socket
@@ -40,17 +39,12 @@ def servers(start_servers: StartServers, sleeper_model: Path, text_model: Path) 
 def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers: dict[str, Server], mode: str) -> None:
     server = servers[mode]
     ready = server.times_ready
-    answers, dropped = [], 0
+    answers = []
     with ThreadPoolExecutor() as pool:
         stuck = pool.submit(server.post, "/predict", {"features": [60.0]})
 
         def dropped_while_others_are_answered() -> bool:
-            nonlocal dropped
-            try:
-                answers.append(server.post("/predict", {"features": [0.01]}).status)
-            except (ConnectionError, http.client.HTTPException):
-                # Where the other worker is late, the stuck one may take it.
-                dropped += 1
+            answers.append(server.post("/predict", {"features": [0.01]}).status)
             return stuck.done()
 
         server.wait_for(dropped_while_others_are_answered)
@@ -58,7 +52,6 @@ def test_a_stuck_predict_costs_only_its_own_worker_and_says_where_it_was(servers
 
     assert isinstance(stuck.exception(), ConnectionError)
     assert set(answers) == {200}
-    assert dropped <= 1
     assert "estimators.py" in server.log.partition("most recent call first")[2]
 
 

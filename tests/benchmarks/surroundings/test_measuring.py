@@ -1,7 +1,6 @@
 """What `make bench-surroundings` measures, a little of it, on real servers: and that it can lose."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from app.runtimes.base import Runtime
 from benchmarks.engine.client import Client, run
 from benchmarks.failures import RequestsFailed, WrongAnswer
-from benchmarks.load_generator.latencies import decoded, percentile
 from benchmarks.server import Server
 from benchmarks.subjects import Subject
 from benchmarks.surroundings import burst, faults, waiting, watch
@@ -60,38 +58,34 @@ def test_a_load_waits_for_the_store_and_its_answers_are_compared(reviews: Subjec
     wrong.write_text("\n".join([*others, first]) + "\n")
 
     with feature_store(rows_of(reviews), tmp_path) as store, answering(ARMS[0], reviews, store, tmp_path) as server:
-        row = waiting.loaded(server, plan, Cell(DELAY_SECONDS, 4), store, 2.0)
+        row = waiting.loaded(server, plan, Cell(DELAY_SECONDS, 4), store, 0.4)
         with pytest.raises(WrongAnswer):
             waiting.loaded(server, replace(plan, expected=wrong), Cell(0.0, 4), store, 0.2)
 
     assert row["p50_seconds"] >= DELAY_SECONDS
     assert 0 < row["queries"] <= row["requests"]
-    # More than one after the other would be, though all may stall for half of the window.
-    assert 1 / DELAY_SECONDS < row["requests_per_second"] <= 4 / DELAY_SECONDS
+    assert 4 / DELAY_SECONDS / 2 < row["requests_per_second"] <= 4 / DELAY_SECONDS
 
 
 def test_the_store_alone_is_measured_for_each_delay_at_the_fewest_and_the_most_connections(
     reviews: Subject, tmp_path: Path
 ) -> None:
-    conditions = {"delays": [0.005, 0.2], "connections": [1, 2, 4], "window_seconds": 0.5}
+    conditions = {"delays": [0.005, 0.02], "connections": [1, 2, 4], "window_seconds": 0.2}
 
     with feature_store(rows_of(reviews), tmp_path) as store:
         rows = waiting.alone(store, reviews, conditions, tmp_path)
 
     assert [(row["delay_seconds"], row["connections"]) for row in rows] == [
-        (0.005, 1), (0.005, 4), (0.2, 1), (0.2, 4),
+        (0.005, 1), (0.005, 4), (0.02, 1), (0.02, 4),
     ]  # fmt: skip
-    assert all(row["delay_seconds"] <= row["p50_seconds"] for row in rows)
-    # Of those that waited least: the others may have stalled.
-    assert all(percentile(decoded([row["histogram"]]), 0) < 0.2 for row in rows[:2])
+    assert all(row["delay_seconds"] <= row["p50_seconds"] < row["delay_seconds"] + 0.02 for row in rows)
 
 
 def test_requests_at_once_take_about_as_long_as_one(numbers: Server) -> None:
-    together, in_a_row = run(burst.both_ways(numbers.port, 10, bursts=3))
+    together, in_a_row = run(burst.both_ways(numbers.port, 10, bursts=2))
 
-    assert len(together) == 3
-    # One of them was not disturbed.
-    assert DELAY_SECONDS <= min(together) < 10 * DELAY_SECONDS / 2
+    assert len(together) == 2
+    assert all(DELAY_SECONDS <= each < 10 * DELAY_SECONDS / 2 for each in together)
     assert in_a_row >= 10 * DELAY_SECONDS
 
 
@@ -113,9 +107,7 @@ def test_a_store_that_fails_is_noticed_as_configured_and_recovers(
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.02)
     kinds = [Kind(1, "refuse"), Kind(1, "default")]
 
-    started = time.monotonic()
     rows = faults.measure([kinds], CONDITIONS, tmp_path)
-    in_all = time.monotonic() - started
 
     assert [(row["on_failure"], row["fault"]) for row in rows] == [
         ("refuse", "well"), ("refuse", "errors"), ("default", "well"), ("default", "errors"),
@@ -126,10 +118,9 @@ def test_a_store_that_fails_is_noticed_as_configured_and_recovers(
         {"503"}, {"200 with defaults"},
     )  # fmt: skip
     for failing in (refusing, defaulting):
-        assert 0 < failing["let_alone"]["seconds"] < in_all
-        # A look counts what arrived a little later than what was tried.
-        assert failing["let_alone"]["arrived"] - 2 <= failing["let_alone"]["tried"] < 10
-        assert 0 <= failing["recovery_seconds"] < 10
+        assert 0 < failing["let_alone"]["seconds"] < CONDITIONS["phase_seconds"]
+        assert failing["let_alone"]["arrived"] <= failing["let_alone"]["tried"] < 10
+        assert 0 <= failing["recovery_seconds"] < 5
 
 
 @pytest.mark.parametrize(
